@@ -1,1 +1,61 @@
-public let x = PackageResources._0001_test_sql; public let y = PackageResources.reserve_sql
+import Postgres
+
+/// The SQL files of this folder, embedded in the binary.
+public enum UsageSQL {
+    /// The schema, oldest first. A test compares the list with the folder.
+    public static let migrations: [Migration] = [
+        migration("0001_roles.sql", PackageResources._001_roles_sql),
+        migration("0002_wallet.sql", PackageResources._002_wallet_sql),
+        migration("0003_project.sql", PackageResources._003_project_sql),
+        migration("0004_price.sql", PackageResources._004_price_sql),
+        migration("0005_budget.sql", PackageResources._005_budget_sql),
+        migration("0006_task.sql", PackageResources._006_task_sql),
+        migration("0007_reservation.sql", PackageResources._007_reservation_sql),
+        migration("0008_settlement.sql", PackageResources._008_settlement_sql),
+        migration("0009_recorded_error.sql", PackageResources._009_recorded_error_sql),
+        migration("0010_wallet_reading.sql", PackageResources._010_wallet_reading_sql),
+        migration("0011_day_total.sql", PackageResources._011_day_total_sql),
+        migration("0012_reserve.sql", PackageResources._012_reserve_sql),
+        migration("0013_accept.sql", PackageResources._013_accept_sql),
+        migration("0014_settle.sql", PackageResources._014_settle_sql),
+        migration("0015_record_errors.sql", PackageResources._015_record_errors_sql),
+        migration("0016_record_reading.sql", PackageResources._016_record_reading_sql),
+        migration("0017_administer.sql", PackageResources._017_administer_sql),
+    ]
+
+    private static func migration(_ fileName: String, _ sql: [UInt8]) -> Migration {
+        guard let migration = try? Migration(fileName: fileName, sql: String(decoding: sql, as: UTF8.self)) else {
+            preconditionFailure("\(fileName) is not the name of a migration")
+        }
+        return migration
+    }
+}
+
+/// The statements of sql/queries, one for each file.
+public enum Query {
+    public static let accept = statement(PackageResources.accept_sql)
+    public static let beginReading = statement(PackageResources.begin_reading_sql)
+    public static let budgets = statement(PackageResources.budgets_sql)
+    public static let claim = statement(PackageResources.claim_sql)
+    public static let createProject = statement(PackageResources.create_project_sql)
+    public static let createWallet = statement(PackageResources.create_wallet_sql)
+    public static let extendLeases = statement(PackageResources.extend_leases_sql)
+    public static let nextDue = statement(PackageResources.next_due_sql)
+    public static let prices = statement(PackageResources.prices_sql)
+    public static let recordErrors = statement(PackageResources.record_errors_sql)
+    public static let recordReading = statement(PackageResources.record_reading_sql)
+    public static let refusal = statement(PackageResources.refusal_sql)
+    public static let reserve = statement(PackageResources.reserve_sql)
+    public static let schedule = statement(PackageResources.schedule_sql)
+    public static let setBudget = statement(PackageResources.set_budget_sql)
+    public static let setPrice = statement(PackageResources.set_price_sql)
+    public static let settle = statement(PackageResources.settle_sql)
+    public static let storeRequest = statement(PackageResources.store_request_sql)
+    public static let task = statement(PackageResources.task_sql)
+    public static let taskEvents = statement(PackageResources.task_events_sql)
+    public static let taskStates = statement(PackageResources.task_states_sql)
+    public static let tasks = statement(PackageResources.tasks_sql)
+    public static let wallet = statement(PackageResources.wallet_sql)
+
+    private static func statement(_ sql: [UInt8]) -> Statement { Statement(String(decoding: sql, as: UTF8.self)) }
+}

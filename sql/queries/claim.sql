@@ -1,0 +1,24 @@
+-- Takes up to $3 due tasks of wallet $1 at time $2 and leases them until $4. A task taken to be sent is marked as
+-- sending, and counted as an attempt, before its first byte leaves.
+WITH due AS MATERIALIZED (
+    SELECT task_id FROM task_work
+    WHERE wallet_id = $1::bigint AND due_at <= $2::timestamptz
+    ORDER BY due_at
+    LIMIT $3::bigint
+    FOR UPDATE SKIP LOCKED
+), taken AS (
+    UPDATE task_work work
+    SET leased = true, due_at = $4::timestamptz, lease_token = work.lease_token + 1,
+        state = CASE WHEN work.state IN ('queued', 'unknown') THEN 'sending' ELSE work.state END,
+        attempts = work.attempts + (work.provider_task_id IS NULL)::integer,
+        first_sent_at = coalesce(work.first_sent_at, CASE WHEN work.provider_task_id IS NULL THEN $2::timestamptz END)
+    FROM due
+    WHERE work.wallet_id = $1::bigint AND work.task_id = due.task_id
+    RETURNING work.task_id, work.state, work.lease_token, work.attempts, work.polls, work.first_sent_at, work.accepted_at,
+              work.provider_task_id
+)
+SELECT taken.*, request.body
+FROM taken
+LEFT JOIN task_request request
+    ON request.wallet_id = $1::bigint AND request.task_id = taken.task_id AND taken.provider_task_id IS NULL
+ORDER BY taken.task_id;
