@@ -21,6 +21,16 @@ public enum UsageSQL {
         migration("0015_record_errors.sql", PackageResources._015_record_errors_sql),
         migration("0016_record_reading.sql", PackageResources._016_record_reading_sql),
         migration("0017_administer.sql", PackageResources._017_administer_sql),
+        migration("0018_task_credits.sql", PackageResources._018_task_credits_sql),
+    ]
+
+    /// The rules that `usage verify` proves, one query each: the rows that it returns are the differences.
+    public static let rules: [(name: String, statement: Statement)] = [
+        ("wallet_balance", statement(PackageResources.wallet_balance_sql)),
+        ("budget_counter", statement(PackageResources.budget_counter_sql)),
+        ("day_total", statement(PackageResources.day_total_sql)),
+        ("task_state", statement(PackageResources.task_state_sql)),
+        ("entry_number", statement(PackageResources.entry_number_sql)),
     ]
 
     private static func migration(_ fileName: String, _ sql: [UInt8]) -> Migration {
@@ -32,30 +42,32 @@ public enum UsageSQL {
 }
 
 /// The statements of sql/queries, one for each file.
-public enum Query {
-    public static let accept = statement(PackageResources.accept_sql)
-    public static let beginReading = statement(PackageResources.begin_reading_sql)
-    public static let budgets = statement(PackageResources.budgets_sql)
-    public static let claim = statement(PackageResources.claim_sql)
-    public static let createProject = statement(PackageResources.create_project_sql)
-    public static let createWallet = statement(PackageResources.create_wallet_sql)
-    public static let extendLeases = statement(PackageResources.extend_leases_sql)
-    public static let nextDue = statement(PackageResources.next_due_sql)
-    public static let prices = statement(PackageResources.prices_sql)
-    public static let recordErrors = statement(PackageResources.record_errors_sql)
-    public static let recordReading = statement(PackageResources.record_reading_sql)
-    public static let refusal = statement(PackageResources.refusal_sql)
-    public static let reserve = statement(PackageResources.reserve_sql)
-    public static let schedule = statement(PackageResources.schedule_sql)
-    public static let setBudget = statement(PackageResources.set_budget_sql)
-    public static let setPrice = statement(PackageResources.set_price_sql)
-    public static let settle = statement(PackageResources.settle_sql)
-    public static let storeRequest = statement(PackageResources.store_request_sql)
-    public static let task = statement(PackageResources.task_sql)
-    public static let taskEvents = statement(PackageResources.task_events_sql)
-    public static let taskStates = statement(PackageResources.task_states_sql)
-    public static let tasks = statement(PackageResources.tasks_sql)
-    public static let wallet = statement(PackageResources.wallet_sql)
+package enum Query {
+    package static let accept = statement(PackageResources.accept_sql)
+    package static let beginReading = statement(PackageResources.begin_reading_sql)
+    package static let budgets = statement(PackageResources.budgets_sql)
+    package static let claim = statement(PackageResources.claim_sql)
+    package static let createProject = statement(PackageResources.create_project_sql)
+    package static let createWallet = statement(PackageResources.create_wallet_sql)
+    package static let extendLeases = statement(PackageResources.extend_leases_sql)
+    package static let nextDue = statement(PackageResources.next_due_sql)
+    package static let prices = statement(PackageResources.prices_sql)
+    package static let recordErrors = statement(PackageResources.record_errors_sql)
+    package static let recordReading = statement(PackageResources.record_reading_sql)
+    package static let refusal = statement(PackageResources.refusal_sql)
+    package static let reserve = statement(PackageResources.reserve_sql)
+    package static let schedule = statement(PackageResources.schedule_sql)
+    package static let setBudget = statement(PackageResources.set_budget_sql)
+    package static let setPrice = statement(PackageResources.set_price_sql)
+    package static let settle = statement(PackageResources.settle_sql)
+    package static let storeRequest = statement(PackageResources.store_request_sql)
+    package static let task = statement(PackageResources.task_sql)
+    package static let taskEvents = statement(PackageResources.task_events_sql)
+    package static let taskStates = statement(PackageResources.task_states_sql)
+    package static let tasks = statement(PackageResources.tasks_sql)
+    package static let wallet = statement(PackageResources.wallet_sql)
 
-    private static func statement(_ sql: [UInt8]) -> Statement { Statement(String(decoding: sql, as: UTF8.self)) }
 }
+
+/// The statement of an embedded file.
+private func statement(_ sql: [UInt8]) -> Statement { Statement(String(decoding: sql, as: UTF8.self)) }

@@ -21,3 +21,5 @@ END
 $$;
 
 GRANT USAGE ON SCHEMA public TO usage_service, usage_report;
+-- Every command asks first whether the schema is its own.
+GRANT SELECT ON usage_migration TO usage_service, usage_report;

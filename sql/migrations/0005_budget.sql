@@ -63,4 +63,4 @@ COMMENT ON FUNCTION period_end IS 'First day after a period: when its budget res
 GRANT SELECT ON budget, budget_change, budget_counter TO usage_service, usage_report;
 GRANT INSERT, UPDATE, DELETE ON budget TO usage_service;
 GRANT INSERT ON budget_change TO usage_service;
-GRANT INSERT, UPDATE ON budget_counter TO usage_service;
+GRANT INSERT, UPDATE, DELETE ON budget_counter TO usage_service;

@@ -51,6 +51,7 @@ CREATE TABLE task_work (
     leased           boolean     NOT NULL DEFAULT false,
     attempts         integer     NOT NULL DEFAULT 0,
     polls            integer     NOT NULL DEFAULT 0,
+    in_doubt         boolean     NOT NULL DEFAULT false,
     first_sent_at    timestamptz,
     accepted_at      timestamptz,
     provider_task_id text,
@@ -69,6 +70,7 @@ COMMENT ON COLUMN task_work.lease_token IS 'Goes up by one with each worker that
 COMMENT ON COLUMN task_work.leased IS 'Whether a worker has it; due_at is then the end of the lease.';
 COMMENT ON COLUMN task_work.attempts IS 'Create requests begun.';
 COMMENT ON COLUMN task_work.polls IS 'Status requests answered.';
+COMMENT ON COLUMN task_work.in_doubt IS 'Whether an earlier create request may have been taken: then a later no from the provider does not end the hold.';
 COMMENT ON COLUMN task_work.first_sent_at IS 'When the first create request began.';
 COMMENT ON COLUMN task_work.accepted_at IS 'When the provider accepted it.';
 COMMENT ON COLUMN task_work.provider_task_id IS 'The provider''s id of the task, once it is known.';

@@ -12,12 +12,12 @@ CREATE TABLE recorded_error (
     occurred_at  timestamptz NOT NULL,
     recorded_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT recorded_error_key PRIMARY KEY (wallet_id, entry_number),
+    CONSTRAINT recorded_error_once UNIQUE NULLS NOT DISTINCT (wallet_id, task_id, act, attempt, occurred_at),
     CONSTRAINT recorded_error_of_a_task FOREIGN KEY (wallet_id, task_id) REFERENCES task,
     CONSTRAINT recorded_error_act_known CHECK (act IN ('create', 'status', 'upload', 'credits', 'task')),
     CONSTRAINT recorded_error_message_length CHECK (length(message) <= 1000),
     CONSTRAINT recorded_error_code_length CHECK (length(code) BETWEEN 1 AND 200)
 );
-CREATE INDEX recorded_error_by_task ON recorded_error (wallet_id, task_id) WHERE task_id IS NOT NULL;
 COMMENT ON TABLE recorded_error IS 'What went wrong with a task or a reading, kept with the provider''s code. Rows are added, never changed.';
 COMMENT ON COLUMN recorded_error.entry_number IS 'Place among the entries of the wallet.';
 COMMENT ON COLUMN recorded_error.task_id IS 'The task; null for an error of a balance reading.';

@@ -51,7 +51,8 @@ BEGIN
     v_entry := v_balance.last_entry_number;
     v_held := v_balance.held_credits;
 
-    -- What each request asks for. Only the first of a name is decided, and only where no answer exists yet.
+    -- What each request asks for. Of those with one name only the first that can be decided is, and only where no answer
+    -- exists yet.
     SELECT array_agg(first_of_name AND project_id IS NOT NULL AND price_id IS NOT NULL ORDER BY place),
            array_agg(project_id ORDER BY place), array_agg(price_id ORDER BY place),
            array_agg(amount ORDER BY place), array_agg(day ORDER BY place)
@@ -60,7 +61,9 @@ BEGIN
         SELECT asked.place, project.project_id, quote.price_id, quote.amount_credits AS amount,
                (asked.at AT TIME ZONE wallet.time_zone)::date AS day,
                known.task_id IS NULL
-                   AND row_number() OVER (PARTITION BY asked.client_request_id ORDER BY asked.place) = 1 AS first_of_name
+                   AND row_number() OVER (PARTITION BY asked.client_request_id,
+                                          project.project_id IS NOT NULL AND quote.price_id IS NOT NULL
+                                          ORDER BY asked.place) = 1 AS first_of_name
         FROM unnest(p_projects, p_models, p_parameters, p_client_request_ids, p_ats) WITH ORDINALITY
              AS asked (project, model, parameters, client_request_id, at, place)
         JOIN wallet ON wallet.wallet_id = p_wallet_id

@@ -16,9 +16,11 @@ BEGIN
     PERFORM FROM wallet_balance b WHERE b.wallet_id = p_wallet_id FOR UPDATE;
     RETURN QUERY
     WITH asked AS (
-        SELECT asked.*, row_number() OVER (PARTITION BY asked.task_id ORDER BY asked.place) AS turn
+        SELECT asked.*, row_number() OVER of_task AS turn,
+               first_value(asked.provider_task_id) OVER of_task AS first_provider_task_id
         FROM unnest(p_task_ids, p_provider_task_ids, p_reserved_credits, p_accepted_ats, p_due_ats) WITH ORDINALITY
              AS asked (task_id, provider_task_id, reserved_credits, accepted_at, due_at, place)
+        WINDOW of_task AS (PARTITION BY asked.task_id ORDER BY asked.place)
     ), fact AS (
         SELECT asked.place, asked.task_id, asked.provider_task_id, asked.accepted_at, asked.due_at,
                hold.amount_credits AS held, coalesce(asked.reserved_credits, hold.amount_credits) AS taken,
@@ -28,7 +30,8 @@ BEGIN
                coalesce(ended.charged_credits, 0)::bigint AS counted,
                CASE WHEN hold.task_id IS NULL THEN 'unknown_task'
                     WHEN before.task_id IS NULL AND asked.turn = 1 THEN 'accepted'
-                    WHEN coalesce(before.provider_task_id, asked.provider_task_id) = asked.provider_task_id THEN 'already_accepted'
+                    WHEN coalesce(before.provider_task_id, asked.first_provider_task_id) = asked.provider_task_id
+                        THEN 'already_accepted'
                     ELSE 'other_provider_task' END AS outcome
         FROM asked
         LEFT JOIN reservation hold ON hold.wallet_id = p_wallet_id AND hold.task_id = asked.task_id
@@ -53,10 +56,11 @@ BEGIN
         SELECT p_wallet_id, news.task_id, balance.first_free + news.n, news.provider_task_id, news.held, news.taken, news.accepted_at
         FROM news, balance
     ), followed AS (
-        INSERT INTO task_work AS work (wallet_id, task_id, state, due_at, first_sent_at, accepted_at, provider_task_id)
+        -- Where a person's act had taken the row away, the entry's number is beyond every lease that the task has had.
+        INSERT INTO task_work AS work (wallet_id, task_id, state, due_at, lease_token, first_sent_at, accepted_at, provider_task_id)
         SELECT p_wallet_id, news.task_id, CASE WHEN news.ended THEN 'settled' ELSE 'accepted' END,
-               news.due_at, news.accepted_at, news.accepted_at, news.provider_task_id
-        FROM news
+               news.due_at, balance.first_free + news.n, news.accepted_at, news.accepted_at, news.provider_task_id
+        FROM news, balance
         ON CONFLICT ON CONSTRAINT task_work_one_per_task DO UPDATE
         SET state = excluded.state, due_at = excluded.due_at, leased = false, lease_token = work.lease_token + 1,
             first_sent_at = coalesce(work.first_sent_at, excluded.first_sent_at),

@@ -21,7 +21,7 @@ BEGIN
     PERFORM FROM wallet_balance b WHERE b.wallet_id = p_wallet_id FOR UPDATE;
     RETURN QUERY
     WITH asked AS (
-        SELECT asked.*, row_number() OVER (PARTITION BY asked.task_id ORDER BY asked.place) AS turn
+        SELECT asked.*
         FROM unnest(p_task_ids, p_lease_tokens, p_outcomes, p_charged, p_error_codes, p_result_urls, p_resolved_bys,
                     p_reasons, p_settled_ats, p_recheck_ats) WITH ORDINALITY
              AS asked (task_id, lease_token, ending, charged, error_code, result_urls, resolved_by, reason, settled_at, recheck_at, place)
@@ -33,14 +33,13 @@ BEGIN
                ended.released_credits + coalesce(later.released, 0) AS released_before,
                taken.entry_number > ended.entry_number AS accepted_late,
                CASE WHEN hold.task_id IS NULL THEN 'unknown_task'
-                    WHEN asked.turn > 1 THEN 'already_settled'
-                    WHEN asked.lease_token <> coalesce(work.lease_token, -1) THEN 'fenced'
                     WHEN ended.task_id IS NOT NULL AND (asked.resolved_by IS NOT NULL OR work.state IS NULL) THEN 'already_settled'
+                    WHEN asked.lease_token <> coalesce(work.lease_token, -1) THEN 'fenced'
+                    WHEN asked.ending = 'rejected' AND taken.task_id IS NOT NULL THEN 'already_accepted'
                     WHEN ended.task_id IS NOT NULL THEN 'reread'
                     WHEN asked.resolved_by IS NOT NULL AND work.state = 'sending' AND work.leased AND work.due_at > asked.settled_at
                         THEN 'being_sent'
-                    WHEN asked.ending = 'rejected' AND taken.task_id IS NOT NULL THEN 'already_accepted'
-                    ELSE 'settled' END AS verdict
+                    ELSE 'settled' END AS alone
         FROM asked
         LEFT JOIN reservation hold ON hold.wallet_id = p_wallet_id AND hold.task_id = asked.task_id
         LEFT JOIN acceptance taken ON taken.wallet_id = p_wallet_id AND taken.task_id = asked.task_id
@@ -49,17 +48,26 @@ BEGIN
         LEFT JOIN LATERAL (
             SELECT sum(c.charged_credits)::bigint AS charged, sum(c.released_credits)::bigint AS released
             FROM correction c WHERE c.wallet_id = p_wallet_id AND c.task_id = ended.task_id) AS later ON true
+    ), judged AS (
+        -- Of several endings of one task in a group, the first that can be booked is.
+        SELECT fact.*,
+               CASE WHEN alone IN ('settled', 'reread')
+                        AND row_number() OVER (PARTITION BY task_id, alone IN ('settled', 'reread') ORDER BY place) > 1
+                    THEN 'already_settled' ELSE alone END AS verdict
+        FROM fact
     ), moved AS (
         -- What each row adds to the totals. A new settlement moves its hold; a correction moves the difference, first
         -- between released and charged, then into the reserved.
-        SELECT fact.*,
+        SELECT judged.*,
                CASE verdict WHEN 'settled' THEN charged ELSE charged - charged_before END AS add_charged,
                CASE verdict WHEN 'settled' THEN greatest(held - charged, 0)
                             ELSE greatest(charged_before - charged, -released_before) END AS add_released,
                CASE verdict WHEN 'settled' THEN held ELSE 0 END AS end_held,
+               -- What the books count as taken for it so far.
+               CASE WHEN verdict = 'settled' THEN coalesce(taken, 0) WHEN accepted_late THEN taken ELSE charged_before END AS counted,
                CASE WHEN charged = 0 THEN 0 ELSE charged - price END
                    - CASE WHEN coalesce(charged_before, 0) = 0 THEN 0 ELSE charged_before - price END AS add_difference
-        FROM fact WHERE verdict IN ('settled', 'reread')
+        FROM judged WHERE verdict IN ('settled', 'reread')
     ), entry AS (
         SELECT moved.*, add_charged + add_released AS reserved_after,
                row_number() OVER (ORDER BY place) AS n
@@ -77,12 +85,9 @@ BEGIN
         FROM (SELECT count(*) FILTER (WHERE verdict = 'settled' OR add_charged <> 0) AS entries,
                      sum(add_charged) AS charged, sum(add_released) AS released, sum(end_held) AS ended,
                      coalesce(sum(held) FILTER (WHERE verdict = 'settled' AND taken IS NULL), 0) AS waited,
-                     -- Only now known to have been taken: all that was charged of a task never seen accepted, or
-                     -- what a charge exceeds the acceptance by.
-                     coalesce(sum(CASE WHEN taken IS NULL THEN charged ELSE greatest(charged - taken, 0) END)
-                         FILTER (WHERE verdict = 'settled'), 0) AS taken,
-                     coalesce(sum(CASE WHEN verdict = 'settled' THEN greatest(taken - charged, 0)
-                                       WHEN accepted_late THEN taken - charged ELSE charged_before - charged END), 0) AS returned
+                     -- A charge beyond what was counted is only now known to have been taken: the last reading may not
+                     -- have seen it leave.
+                     sum(greatest(charged - counted, 0)) AS taken, sum(greatest(counted - charged, 0)) AS returned
               FROM moved) AS sums
         WHERE b.wallet_id = p_wallet_id AND sums.charged IS NOT NULL
         RETURNING b.last_entry_number - sums.entries AS first_free
@@ -131,10 +136,10 @@ BEGIN
         WHERE work.wallet_id = p_wallet_id AND work.task_id = moved.task_id
             AND verdict = 'settled' AND moved.recheck_at IS NOT NULL AND moved.provider_task_id IS NOT NULL
     )
-    SELECT fact.place,
-           CASE WHEN verdict = 'reread' AND fact.charged <> fact.charged_before THEN 'corrected'
+    SELECT judged.place,
+           CASE WHEN verdict = 'reread' AND judged.charged <> judged.charged_before THEN 'corrected'
                 WHEN verdict = 'reread' THEN 'confirmed' ELSE verdict END
-    FROM fact ORDER BY fact.place;
+    FROM judged ORDER BY judged.place;
 END
 $$;
 COMMENT ON FUNCTION settle IS 'Ends the holds of a group of tasks; answers each: settled, corrected, confirmed, already_settled, already_accepted, being_sent, fenced or unknown_task.';

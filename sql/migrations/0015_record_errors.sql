@@ -17,11 +17,19 @@ CREATE FUNCTION record_errors(
 BEGIN
     PERFORM FROM wallet_balance b WHERE b.wallet_id = p_wallet_id FOR UPDATE;
     WITH asked AS (
-        SELECT asked.*, hold.project_id, hold.model, hold.day, hold.amount_credits,
+        -- A worker that does not know whether an error was recorded records it again: it counts once.
+        SELECT asked.*, row_number() OVER (ORDER BY asked.place) AS n, hold.project_id, hold.model, hold.day, hold.amount_credits,
                asked.code = 'insufficient_credits' AND asked.act IN ('create', 'task') AS miss
-        FROM unnest(p_task_ids, p_acts, p_attempts, p_codes, p_http_status, p_request_ids, p_messages, p_occurred_ats)
-             WITH ORDINALITY AS asked (task_id, act, attempt, code, http_status, request_id, message, occurred_at, place)
+        FROM (SELECT DISTINCT ON (given.task_id, given.act, given.attempt, given.occurred_at) given.*
+              FROM unnest(p_task_ids, p_acts, p_attempts, p_codes, p_http_status, p_request_ids, p_messages, p_occurred_ats)
+                   WITH ORDINALITY
+                   AS given (task_id, act, attempt, code, http_status, request_id, message, occurred_at, place)
+              ORDER BY given.task_id, given.act, given.attempt, given.occurred_at, given.place) AS asked
         LEFT JOIN reservation hold ON hold.wallet_id = p_wallet_id AND hold.task_id = asked.task_id
+        WHERE NOT EXISTS (
+            SELECT FROM recorded_error known
+            WHERE known.wallet_id = p_wallet_id AND known.task_id IS NOT DISTINCT FROM asked.task_id
+                AND known.act = asked.act AND known.attempt = asked.attempt AND known.occurred_at = asked.occurred_at)
     ), balance AS (
         UPDATE wallet_balance b
         SET last_entry_number = b.last_entry_number + sums.entries,
@@ -37,7 +45,7 @@ BEGIN
         RETURNING b.last_entry_number - sums.entries AS first_free
     ), added AS (
         INSERT INTO recorded_error (wallet_id, entry_number, task_id, act, attempt, code, http_status, request_id, message, occurred_at)
-        SELECT p_wallet_id, first_free + place, task_id, act, attempt, code, http_status, request_id, message, occurred_at
+        SELECT p_wallet_id, first_free + n, task_id, act, attempt, code, http_status, request_id, message, occurred_at
         FROM asked, balance
     )
     UPDATE day_total total SET errors = total.errors + sums.errors

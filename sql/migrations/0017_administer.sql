@@ -27,6 +27,8 @@ BEGIN
     VALUES (p_wallet_id, v_entry, p_project_id, p_period, p_limit_credits, p_at);
     IF p_limit_credits IS NULL THEN
         DELETE FROM budget WHERE wallet_id = p_wallet_id AND project_id = p_project_id AND period = p_period;
+        -- Without a budget nothing keeps its counters; a later one makes them anew from the day totals.
+        DELETE FROM budget_counter WHERE wallet_id = p_wallet_id AND project_id = p_project_id AND period = p_period;
     ELSE
         INSERT INTO budget (wallet_id, project_id, period, limit_credits)
         VALUES (p_wallet_id, p_project_id, p_period, p_limit_credits)

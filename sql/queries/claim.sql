@@ -10,11 +10,13 @@ WITH due AS MATERIALIZED (
     UPDATE task_work work
     SET leased = true, due_at = $4::timestamptz, lease_token = work.lease_token + 1,
         state = CASE WHEN work.state IN ('queued', 'unknown') THEN 'sending' ELSE work.state END,
+        -- A lease that ran out while its task was being sent leaves the doubt whether it was.
+        in_doubt = work.in_doubt OR work.state IN ('sending', 'unknown'),
         attempts = work.attempts + (work.provider_task_id IS NULL)::integer,
         first_sent_at = coalesce(work.first_sent_at, CASE WHEN work.provider_task_id IS NULL THEN $2::timestamptz END)
     FROM due
     WHERE work.wallet_id = $1::bigint AND work.task_id = due.task_id
-    RETURNING work.task_id, work.state, work.lease_token, work.attempts, work.polls, work.first_sent_at, work.accepted_at,
+    RETURNING work.task_id, work.state, work.lease_token, work.attempts, work.polls, work.in_doubt, work.first_sent_at, work.accepted_at,
               work.provider_task_id
 )
 SELECT taken.*, request.body

@@ -2,16 +2,11 @@
 SELECT listed.task_id, project.slug AS project, listed.model, listed.state, listed.at, listed.reserved_credits,
        listed.charged_credits, listed.provider_task_id, listed.client_request_id
 FROM (
-    SELECT task.task_id, task.project_id, task.model, coalesce(ended.outcome, work.state) AS state, task.submitted_at AS at,
-           coalesce(ended.reserved_credits, taken.reserved_credits, hold.amount_credits) AS reserved_credits,
-           ended.charged_credits + coalesce(
-               (SELECT sum(c.charged_credits) FROM correction c WHERE c.wallet_id = task.wallet_id AND c.task_id = task.task_id), 0
-           )::bigint AS charged_credits,
-           taken.provider_task_id, task.client_request_id
+    SELECT task.task_id, task.project_id, task.model, coalesce(credits.outcome, work.state) AS state, task.submitted_at AS at,
+           credits.reserved_credits, credits.charged_credits, taken.provider_task_id, task.client_request_id
     FROM task
-    JOIN reservation hold USING (wallet_id, task_id)
+    JOIN task_credits credits USING (wallet_id, task_id)
     LEFT JOIN acceptance taken USING (wallet_id, task_id)
-    LEFT JOIN settlement ended USING (wallet_id, task_id)
     LEFT JOIN task_work work USING (wallet_id, task_id)
     WHERE task.wallet_id = $1::bigint
     UNION ALL

@@ -1,0 +1,88 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+
+let package = Package(
+    name: "usage",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "usage", targets: ["UsageCommand"]),
+        .library(name: "RivyaClient", targets: ["RivyaClient"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // The C library.
+        .systemLibrary(
+            name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
+        // An async client for PostgreSQL over libpq, and a private server for when there is none.
+        .target(name: "Postgres", dependencies: ["CLibpq", logging], swiftSettings: strict),
+        // Credits, months, budgets, refusals: values and rules, no I/O.
+        .target(name: "Accounting", swiftSettings: strict),
+        // The core client: the provider's API and model contract. Knows no database.
+        .target(
+            name: "RivyaClient",
+            dependencies: [
+                httpClient, logging, .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+        // A stand-in provider on loopback with its own books and faults on demand.
+        .target(
+            name: "RivyaSandbox",
+            dependencies: [.product(name: "Hummingbird", package: "hummingbird"), crypto, logging, lifecycle],
+            swiftSettings: strict),
+        // The schema and the statements, embedded.
+        .target(
+            name: "UsageSQL", dependencies: ["Postgres"], path: "sql",
+            resources: [.embedInCode("migrations"), .embedInCode("queries"), .embedInCode("verify")],
+            swiftSettings: strict),
+        // The books: guard, reservations, settlements, errors, readings.
+        .target(name: "Ledger", dependencies: ["Accounting", "Postgres", "UsageSQL"], swiftSettings: strict),
+        // Takes tasks, sends them, follows them, settles them.
+        .target(name: "Worker", dependencies: ["Ledger", "RivyaClient", lifecycle], swiftSettings: strict),
+        // The report queries, embedded.
+        .target(
+            name: "UsageReports", dependencies: ["Postgres"], path: "reports",
+            resources: [
+                .embedInCode("charges_by_day.sql"), .embedInCode("charges_by_model.sql"), .embedInCode("charges_by_project.sql"),
+                .embedInCode("current_month.sql"), .embedInCode("set_period.sql"), .embedInCode("unattributed.sql"), .embedInCode("unit_prices.sql"),
+            ], swiftSettings: strict),
+        // Runs the report queries and the proof of the books; prints table, CSV and JSON.
+        .target(
+            name: "Reporting", dependencies: ["Accounting", "Postgres", "UsageReports", "UsageSQL"], swiftSettings: strict),
+        // The executable: one file a subcommand; the only place that wires parts together.
+        .executableTarget(
+            name: "UsageCommand",
+            dependencies: [
+                "Ledger", "Reporting", "RivyaClient", "RivyaSandbox", "Worker", crypto, lifecycle,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+
+        .target(name: "TestDatabase", dependencies: ["Postgres", logging], path: "Tests/TestDatabase", swiftSettings: strict),
+        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestDatabase", logging], swiftSettings: strict),
+        .testTarget(
+            name: "RivyaClientTests",
+            dependencies: [
+                "RivyaClient", httpClient, logging, .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "RivyaSandboxTests", dependencies: ["RivyaSandbox", httpClient, logging, lifecycle], swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,179 @@
+import Accounting
+import Postgres
+import UsageSQL
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// One thing for the books, as it waits for its group.
+enum Act: Sendable {
+    case reserve(TaskSubmission)
+    case accept(Acceptance)
+    case settle(Settlement)
+    case record(RecordedError)
+    case schedule(Schedule)
+}
+
+/// The answer to an ``Act``.
+enum Answer: Sendable {
+    case reservation(ReservationOutcome)
+    case acceptance(AcceptanceOutcome)
+    case settlement(SettlementOutcome)
+    case done
+}
+
+/// A group of acts as one transaction: at most one statement for each kind, whatever the number of acts.
+struct Group {
+    private(set) var steps: [PipelineStep] = []
+    /// For each step, the places of its acts in the group.
+    private var places: [[Int]] = []
+    private let acts: [Act]
+
+    init(_ acts: [Act], wallet: Int64) throws(PostgresError) {
+        self.acts = acts
+        // Acceptances come before settlements, as a task may be accepted and settled in one group.
+        add(acts.places { if case .reserve(let submission) = $0 { submission } else { nil } }) { Group.reserve($0, wallet) }
+        add(acts.places { if case .accept(let acceptance) = $0 { acceptance } else { nil } }) { Group.accept($0, wallet) }
+        add(acts.places { if case .record(let error) = $0 { error } else { nil } }) { Group.record($0, wallet) }
+        add(acts.places { if case .settle(let settlement) = $0 { settlement } else { nil } }) { Group.settle($0, wallet) }
+        // Last, as it alone does not lock the wallet's row first.
+        add(acts.places { if case .schedule(let schedule) = $0 { schedule } else { nil } }) { Group.schedule($0, wallet) }
+    }
+
+    /// The answers of the acts, in the order in which they were given.
+    func answers(_ results: [Rows]) throws(PostgresError) -> [Result<Answer, LedgerError>] {
+        var answers = [Result<Answer, LedgerError>](repeating: .success(.done), count: acts.count)
+        for (rows, places) in zip(results, places) {
+            for (row, place) in zip(rows, places) {
+                answers[place] = try answer(to: acts[place], row)
+            }
+        }
+        return answers
+    }
+
+    private mutating func add<Kind>(_ found: (places: [Int], acts: [Kind]), _ step: ([Kind]) -> PipelineStep) {
+        guard !found.places.isEmpty else { return }
+        places.append(found.places)
+        steps.append(step(found.acts))
+    }
+
+    private func answer(to act: Act, _ row: Row) throws(PostgresError) -> Result<Answer, LedgerError> {
+        switch act {
+        case .reserve(let submission): return try Group.reservation(submission, row)
+        case .accept:
+            guard let outcome = AcceptanceOutcome(rawValue: try row.decode("outcome")) else { return .failure(.unreadable) }
+            return .success(.acceptance(outcome))
+        case .settle:
+            guard let outcome = SettlementOutcome(rawValue: try row.decode("outcome")) else { return .failure(.unreadable) }
+            return .success(.settlement(outcome))
+        case .record, .schedule: return .success(.done)
+        }
+    }
+
+    private static func reservation(
+        _ submission: TaskSubmission, _ row: Row
+    ) throws(PostgresError) -> Result<Answer, LedgerError> {
+        switch try row.decode("outcome", as: String.self) {
+        case "unknown_project": return .failure(.unknownProject(submission.project))
+        case "unpriced": return .failure(.unpriced(model: submission.model))
+        case "conflict": return .failure(.clientRequestConflict(submission.clientRequestID))
+        case "reserved":
+            return .success(
+                .reservation(
+                    .reserved(
+                        Reservation(
+                            taskID: TaskID(try row.decode("task_id")), amount: Credits(try row.decode("amount_credits")),
+                            reservedAt: try row.decode("decided_at")))))
+        default:
+            return .success(
+                .reservation(
+                    .refused(
+                        Refusal(
+                            taskID: TaskID(try row.decode("task_id")), amount: Credits(try row.decode("amount_credits")),
+                            refusedAt: try row.decode("decided_at"),
+                            reasons: try RefusalReason.list(row.decode("reasons", as: JSONB.self))))))
+        }
+    }
+}
+
+extension LedgerError {
+    /// The database answered with a word that this version does not know.
+    static let unreadable = LedgerError.database(
+        PostgresError(reason: .decoding, message: "The database is newer than this program; install the newer one."))
+}
+
+extension RefusalReason {
+    /// Reads the reasons of a recorded refusal.
+    static func list(_ json: JSONB) throws(PostgresError) -> [RefusalReason] {
+        do {
+            return try JSONDecoder().decode([RefusalReason].self, from: Data(json.text.utf8))
+        } catch {
+            throw PostgresError(reason: .decoding, message: "the reasons of a refusal cannot be read")
+        }
+    }
+}
+
+extension [Act] {
+    /// The acts of one kind, and their places in the group.
+    fileprivate func places<Kind>(_ kind: (Act) -> Kind?) -> (places: [Int], acts: [Kind]) {
+        var found: (places: [Int], acts: [Kind]) = ([], [])
+        for (place, act) in enumerated() {
+            guard let act = kind(act) else { continue }
+            found.places.append(place)
+            found.acts.append(act)
+        }
+        return found
+    }
+}
+
+extension Group {
+    private static func reserve(_ submissions: [TaskSubmission], _ wallet: Int64) -> PipelineStep {
+        PipelineStep(
+            Query.reserve, wallet, submissions.map(\.taskID.uuid), submissions.map(\.project), submissions.map(\.model),
+            submissions.map { JSONB(object: $0.parameters) }, submissions.map(\.clientRequestID),
+            submissions.map(\.fingerprint), submissions.map(\.body), submissions.map(\.submittedAt))
+    }
+
+    private static func accept(_ acceptances: [Acceptance], _ wallet: Int64) -> PipelineStep {
+        PipelineStep(
+            Query.accept, wallet, acceptances.map(\.taskID.uuid), acceptances.map(\.providerTaskID),
+            acceptances.map { $0.reserved?.amount }, acceptances.map(\.acceptedAt), acceptances.map(\.pollAt))
+    }
+
+    private static func settle(_ settlements: [Settlement], _ wallet: Int64) -> PipelineStep {
+        PipelineStep(
+            Query.settle, wallet, settlements.map(\.taskID.uuid), settlements.map(\.leaseToken),
+            settlements.map(\.outcome.rawValue), settlements.map(\.charged.amount), settlements.map(\.errorCode),
+            settlements.map { $0.resultURLs.isEmpty ? nil : JSONB(array: $0.resultURLs) }, settlements.map(\.resolvedBy),
+            settlements.map(\.reason), settlements.map(\.settledAt), settlements.map(\.recheckAt))
+    }
+
+    private static func record(_ errors: [RecordedError], _ wallet: Int64) -> PipelineStep {
+        PipelineStep(
+            Query.recordErrors, wallet, errors.map { $0.taskID?.uuid }, errors.map(\.act.rawValue),
+            errors.map { Int32($0.attempt) }, errors.map(\.code), errors.map { $0.httpStatus.map { Int32($0) } },
+            errors.map(\.requestID), errors.map(\.message), errors.map(\.occurredAt))
+    }
+
+    private static func schedule(_ schedules: [Schedule], _ wallet: Int64) -> PipelineStep {
+        PipelineStep(
+            Query.schedule, wallet, schedules.map(\.taskID.uuid), schedules.map(\.leaseToken),
+            schedules.map(\.state.rawValue), schedules.map(\.dueAt), schedules.map(\.polled))
+    }
+}
+
+extension JSONB {
+    /// Texts by name, as a JSON object.
+    fileprivate init(object: [String: String]) { self.init(encoding: object) }
+
+    /// Texts, as a JSON array.
+    fileprivate init(array: [String]) { self.init(encoding: array) }
+
+    private init(encoding value: some Encodable) {
+        guard let data = try? JSONEncoder().encode(value) else { preconditionFailure("texts are always JSON") }
+        self.init(text: String(decoding: data, as: UTF8.self))
+    }
+}

@@ -1,0 +1,113 @@
+import Logging
+
+/// Applies numbered migrations once, in order, under one lock.
+///
+/// Each file runs in a transaction of its own together with the row that remembers it, so a file has run or it has not.
+/// Any number of processes may migrate at once.
+public struct Migrator: Sendable {
+    private let migrations: [Migration]
+    private let logger: Logger
+
+    /// Takes the migrations of this program, numbered from 1 without gaps, in any order.
+    public init(migrations: [Migration], logger: Logger) {
+        self.migrations = migrations.sorted { $0.number < $1.number }
+        precondition(
+            self.migrations.map(\.number) == Array(self.migrations.indices.map { $0 + 1 }),
+            "migrations are numbered from 1, each once and without gaps")
+        self.logger = logger
+    }
+
+    /// The migrations that the database does not have yet.
+    ///
+    /// - Throws: A ``PostgresError`` with the reason `usage` if an applied file was edited, or if the database has
+    ///   migrations that this program does not know.
+    public func pending(on connection: Connection) async throws(PostgresError) -> [Migration] {
+        try await connection.transaction(TransactionOptions(readOnly: true)) { (transaction) throws(PostgresError) in
+            try pending(in: transaction)
+        }
+    }
+
+    /// Applies what is missing and returns it.
+    ///
+    /// - Throws: What ``pending(on:)`` throws, or what a file's statement fails with; the files before it stay applied
+    ///   and nothing of it remains.
+    @discardableResult
+    public func migrate(_ pool: ConnectionPool) async throws(PostgresError) -> [Migration] {
+        try await pool.withConnection { (connection) throws(PostgresError) in
+            guard try await !pending(on: connection).isEmpty else { return [] }
+            var applied: [Migration] = []
+            while let migration = try await applyNext(on: connection) {
+                logger.info("migration applied", metadata: ["migration.name": "\(migration.name)"])
+                applied.append(migration)
+            }
+            return applied
+        }
+    }
+
+    // Any number does, as long as nothing else in the database takes it as a lock. These are the letters "usage".
+    private static let lock = 0x75_73_61_67_65
+    // Long enough for a migration of a large table, and for waiting until another process has done it.
+    private static let statementTimeout = Duration.seconds(600)
+
+    private func applyNext(on connection: Connection) async throws(PostgresError) -> Migration? {
+        let options = TransactionOptions(statementTimeout: Self.statementTimeout)
+        return try await connection.transaction(options) { (transaction) throws(PostgresError) in
+            // Released with the transaction, even when this process is killed.
+            try transaction.execute("SELECT pg_advisory_xact_lock($1)", Self.lock)
+            guard let next = try pending(in: transaction).first else { return nil }
+            if next.number == 1 { try transaction.executeScript(Self.table) }
+            do throws(PostgresError) { try transaction.executeScript(next.sql) } catch {
+                throw PostgresError(
+                    reason: error.reason, sqlState: error.sqlState, constraint: error.constraint,
+                    message: "\(next.name): \(error.message)")
+            }
+            try transaction.execute(
+                """
+                INSERT INTO usage_migration (number, name, checksum, applied_at)
+                VALUES ($1::int, $2, sha256(convert_to($3, 'UTF8')), now())
+                """, next.number, next.name, next.sql)
+            return next
+        }
+    }
+
+    private func pending(in transaction: Transaction) throws(PostgresError) -> [Migration] {
+        // Reading pg_class makes the session take note of a table made a moment ago; to_regclass alone may not.
+        let exists = try transaction.query(
+            "SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('usage_migration'))")[0]
+        guard try exists.decode(at: 0, as: Bool.self) else { return migrations }
+        let applied = try transaction.query(
+            """
+            SELECT applied.number, applied.name, applied.checksum = sha256(convert_to(known.sql, 'UTF8')) AS is_same
+            FROM usage_migration AS applied
+            LEFT JOIN unnest($1::text[]) WITH ORDINALITY AS known (sql, number) USING (number)
+            ORDER BY applied.number
+            """, migrations.map(\.sql))
+        for row in applied {
+            let name: String = try row.decode("name")
+            guard let isSame: Bool = try row.decode("is_same") else {
+                throw PostgresError(
+                    reason: .usage,
+                    message: "the database has the migration \(name), which this program does not know; use a newer one"
+                )
+            }
+            guard isSame else {
+                throw PostgresError(
+                    reason: .usage,
+                    message: "the migration \(name) was edited after it had been applied; undo that and add a new file")
+            }
+        }
+        return Array(migrations.dropFirst(applied.count))
+    }
+
+    private static let table = """
+        CREATE TABLE IF NOT EXISTS usage_migration (
+            number     int NOT NULL,
+            name       text NOT NULL,
+            checksum   bytea NOT NULL,
+            applied_at timestamptz NOT NULL,
+            CONSTRAINT usage_migration_once PRIMARY KEY (number)
+        );
+        COMMENT ON TABLE usage_migration IS 'The migrations that this database has.';
+        COMMENT ON COLUMN usage_migration.checksum IS 'SHA-256 of the file; an applied file is never edited.';
+        """
+}

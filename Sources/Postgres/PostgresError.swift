@@ -1,0 +1,64 @@
+/// What went wrong in talking to PostgreSQL, with what a caller needs to decide what to do next.
+///
+/// Neither the message nor the description ever holds a bound value, a password or a connection URL.
+public struct PostgresError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The kinds of fault.
+    public enum Reason: Equatable, Sendable {
+        /// The server refused a statement; `sqlState` says why.
+        case server
+        /// The server could not be reached, or the connection to it was lost.
+        case connection
+        /// A statement ran longer than it may, or the server stopped answering.
+        case timeout
+        /// The task was cancelled, or somebody cancelled the statement on the server.
+        case cancelled
+        /// A column does not hold what was asked for.
+        case decoding
+        /// The call itself is wrong; it fails the same way every time.
+        case usage
+        /// No connection became free in time.
+        case poolExhausted
+        /// The pool has been closed.
+        case closed
+    }
+
+    /// The kind of fault.
+    public let reason: Reason
+    /// The server's five-character code, `nil` unless the server answered.
+    public let sqlState: String?
+    /// The constraint that was violated, if one was.
+    public let constraint: String?
+    /// What happened, as a sentence.
+    public let message: String
+
+    /// Makes an error.
+    public init(reason: Reason, sqlState: String? = nil, constraint: String? = nil, message: String) {
+        self.reason = reason
+        self.sqlState = sqlState
+        self.constraint = constraint
+        self.message = message
+    }
+
+    /// Whether the same call may succeed later.
+    ///
+    /// It does not say that repeating is safe: after a lost connection a commit may have happened.
+    public var isTransient: Bool {
+        switch reason {
+        case .connection, .timeout, .poolExhausted: return true
+        case .cancelled, .decoding, .usage, .closed: return false
+        case .server: break
+        }
+        // Source: PostgreSQL manual, appendix A. 57014 is somebody's wish, 55P03 a lock that was not free.
+        guard let sqlState, sqlState != "57014" else { return false }
+        return sqlState == "55P03" || ["08", "40", "53", "57"].contains(sqlState.prefix(2))
+    }
+
+    /// The message, the server's code and the constraint.
+    public var description: String {
+        let details = [sqlState, constraint.map { "constraint \($0)" }].compactMap(\.self)
+        return details.isEmpty ? message : "\(message) (\(details.joined(separator: ", ")))"
+    }
+
+    /// Whether the transaction lost against another one and can be run again from its start.
+    var isLostRace: Bool { sqlState == "40001" || sqlState == "40P01" }
+}

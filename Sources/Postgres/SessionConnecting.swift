@@ -1,0 +1,64 @@
+import CLibpq
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+extension Session {
+    /// Connects, and sets what each session has.
+    ///
+    /// Blocks for at most the connect timeout for each address of the URL, whatever becomes of the task.
+    static func open(_ configuration: PostgresConfiguration, wake: WakePipe) throws(PostgresError) -> Session {
+        try configuration.validate()
+        // What comes before `dbname` the URL may override, what comes after it not.
+        let options = [
+            ("fallback_application_name", configuration.applicationName),
+            ("connect_timeout", String(max(2, configuration.connectTimeout.wholeSeconds))),
+            ("keepalives_idle", "30"), ("keepalives_interval", "10"), ("keepalives_count", "3"),
+            ("dbname", configuration.url), ("client_encoding", "UTF8"),
+        ]
+        let connection = connect(options)
+        guard let connection else {
+            throw PostgresError(reason: .connection, message: "there is no memory for a connection to PostgreSQL")
+        }
+        let session = Session(connection, wake: wake, configuration: configuration)
+        guard PQstatus(connection) == CONNECTION_OK else {
+            throw PostgresError(
+                reason: .connection, message: "PostgreSQL cannot be reached: \(failure(of: connection))")
+        }
+        guard PQserverVersion(connection) >= 150_000 else {
+            throw PostgresError(reason: .usage, message: "the server is older than PostgreSQL 15")
+        }
+        guard PQsetnonblocking(connection, 1) == 0 else { throw session.lost() }
+        try session.apply(configuration.sessionSettings)
+        return session
+    }
+
+    private static func connect(_ options: [(String, String)]) -> OpaquePointer? {
+        var keywords: [UnsafePointer<CChar>?] = options.map { UnsafePointer(strdup($0.0)) }
+        var values: [UnsafePointer<CChar>?] = options.map { UnsafePointer(strdup($0.1)) }
+        defer { for pointer in keywords + values { free(UnsafeMutablePointer(mutating: pointer)) } }
+        keywords.append(nil)
+        values.append(nil)
+        return PQconnectdbParams(keywords, values, 1)
+    }
+
+    // One line, without the password, which no server should repeat but one might.
+    private static func failure(of connection: OpaquePointer) -> String {
+        var text = String(cString: PQerrorMessage(connection))
+            .split(whereSeparator: \.isNewline).map { $0.drop(while: \.isWhitespace) }.joined(separator: "; ")
+        let password = PQpass(connection).map { String(cString: $0) } ?? ""
+        if !password.isEmpty { text = text.split(separator: password).joined(separator: "***") }
+        return text
+    }
+
+    private func apply(_ settings: [(name: String, value: String)]) throws(PostgresError) {
+        let calls = settings.indices.map { "set_config($\(2 * $0 + 1), $\(2 * $0 + 2), false)" }
+        let values = settings.flatMap { [$0.name, $0.value] as [any PostgresEncodable] }
+        _ = try run([(Statement("SELECT " + calls.joined(separator: ", ")), BoundParameters(values))])
+    }
+}

@@ -1,0 +1,37 @@
+/// A fixed SQL text with `$1`, `$2` … where values go.
+///
+/// Values are always bound and never become part of the text, so the text is the key under which a connection keeps
+/// the prepared statement.
+public struct Statement: Hashable, Sendable, ExpressibleByStringLiteral {
+    /// The SQL text.
+    public let sql: String
+
+    /// Makes a statement of a fixed text, such as one read from a file.
+    public init(_ sql: String) {
+        self.sql = sql
+    }
+
+    /// Makes a statement of a literal.
+    public init(stringLiteral value: String) {
+        sql = value
+    }
+}
+
+/// One statement of a pipeline, with its values.
+public struct PipelineStep: Sendable {
+    /// What is run.
+    public let statement: Statement
+    /// The values of `$1`, `$2` ….
+    public let parameters: [any PostgresEncodable]
+
+    /// Makes a step.
+    public init(_ statement: Statement, _ parameters: any PostgresEncodable...) {
+        self.init(statement, parameters: parameters)
+    }
+
+    /// Makes a step with values that are already in an array.
+    public init(_ statement: Statement, parameters: [any PostgresEncodable]) {
+        self.statement = statement
+        self.parameters = parameters
+    }
+}

@@ -1,0 +1,49 @@
+import Accounting
+
+/// How a share of a budget is shown.
+public enum Emphasis: Sendable {
+    /// As any other cell.
+    case none
+    /// Nearly used up.
+    case warning
+    /// Used up.
+    case alarm
+}
+
+extension Report {
+    /// The report as a table for people, with its total, prices and what else moved the balance.
+    ///
+    /// - Parameter style: Colours a cell; the identity where there are no colours.
+    public func table(style: (String, Emphasis) -> String = { text, _ in text }) -> String {
+        var table = TextTable(
+            [.text(request.grouping.rawValue)] + ReportRow.columns.map { .number($0) } + [.number("budget_used")])
+        for row in rows { table.add(cells(row, name: row.name, style)) }
+        table.addTotal(cells(total, name: "total", style))
+        let project = request.project.map { ", project \($0)" } ?? ""
+        return "Usage of wallet \(request.wallet)\(project), \(request.month) (\(timeZone))\n\n" + table.render() + "\n" + notes
+    }
+
+    private func cells(_ row: ReportRow, name: String, _ style: (String, Emphasis) -> String) -> [String] {
+        var share = ""
+        if let budget = row.budget, budget > .zero {
+            let percent = Int(Double(row.used) * 100 / Double(budget.amount))
+            share = style("\(percent) %", percent >= 100 ? .alarm : percent >= 80 ? .warning : .none)
+        }
+        return [name] + row.figures.map { Credits($0).description } + [row.budget?.description ?? "", share]
+    }
+
+    private var notes: String {
+        var lines = unitPrices.map { price in
+            "Unit price of \(price.model): FIXED \(price.unit?.description ?? "unknown") credits; price differences: "
+                + (price.difference == .zero ? "none." : "\(price.difference) credits.")
+        }
+        if unitPrices.isEmpty { lines.append("No task was submitted in this month.") }
+        let direction = unattributed < .zero ? "came into" : "left"
+        let amount = unattributed < .zero ? .zero - unattributed : unattributed
+        lines.append(
+            amount == .zero
+                ? "Unattributed: none; the readings of the wallet's balance agree with these books."
+                : "Unattributed: \(amount) credits \(direction) the wallet by no task of this service.")
+        return lines.joined(separator: "\n") + "\n"
+    }
+}

@@ -1,0 +1,173 @@
+import AsyncHTTPClient
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// One request as it goes out.
+struct OutgoingRequest: Sendable {
+    let method: HTTPMethod
+    /// Begins with a slash and is appended to the base URL.
+    let path: String
+    var headers: [(name: String, value: String)] = []
+    var body: RequestBody?
+    let timeout: Duration
+    var maximumAnswerBytes = 1_048_576
+    var sendsKey = true
+}
+
+/// Makes single attempts, and says of each failure what it was.
+struct Transport: Sendable {
+    private enum Event: Sendable {
+        case ended(Result<Answer, any Error>)
+        case expired
+    }
+
+    private struct AnswerTooLarge: Error {
+        let status: Int
+        let limit: Int
+    }
+
+    private let configuration: RivyaConfiguration
+    private let redaction: Redaction
+    private let http: HTTPClient
+
+    init(_ configuration: RivyaConfiguration) {
+        self.configuration = configuration
+        redaction = Redaction(key: configuration.apiKey)
+        var settings = HTTPClient.Configuration()
+        // The key goes to the configured address and nowhere else.
+        settings.redirectConfiguration = .disallow
+        settings.timeout.connect = TimeAmount(min(configuration.requestTimeout, .seconds(10)))
+        settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = configuration.maximumConcurrentRequests
+        // The retry policy decides, so that a refused connection is known as one at once.
+        settings.connectionPool.retryConnectionEstablishment = false
+        settings.httpVersion = .http1Only
+        http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+    }
+
+    func shutdown() async {
+        // Only a second shutdown fails, and it asks for what is already so.
+        try? await http.shutdown()
+    }
+
+    /// Sends the request once.
+    func attempt(_ request: OutgoingRequest) async -> Result<Answer, RivyaError> {
+        var request = request
+        request.body = request.body?.again()
+        let attempted = request
+        let (result, expired) = await withTaskGroup(of: Event.self) { group in
+            group.addTask { .ended(await exchange(attempted)) }
+            group.addTask {
+                try? await Task.sleep(for: attempted.timeout)
+                return .expired
+            }
+            var expired = false
+            while let event = await group.next() {
+                group.cancelAll()
+                // An answer that arrives together with the timeout still counts.
+                if case .ended(let result) = event { return (result, expired) }
+                expired = true
+            }
+            return (.failure(CancellationError()), expired)
+        }
+        switch result {
+        case .success(let answer): return .success(answer)
+        case .failure(let error):
+            let cancelled = Task.isCancelled
+            return .failure(
+                failure(error, of: attempted, expired: expired && !cancelled, cancelled: cancelled))
+        }
+    }
+
+    private func exchange(_ request: OutgoingRequest) async -> Result<Answer, any Error> {
+        var outgoing = HTTPClientRequest(url: configuration.baseURL + request.path)
+        outgoing.method = request.method
+        outgoing.headers.add(name: "Accept", value: "application/json")
+        outgoing.headers.add(name: "User-Agent", value: "rivya-client")
+        for (name, value) in request.headers { outgoing.headers.add(name: name, value: value) }
+        if request.sendsKey, let key = configuration.apiKey {
+            outgoing.headers.add(name: "Authorization", value: "Bearer \(key.secret)")
+        }
+        if let body = request.body { outgoing.body = .stream(body, length: .known(Int64(body.count))) }
+        do {
+            let response = try await http.execute(outgoing, deadline: .now() + TimeAmount(request.timeout))
+            let status = Int(response.status.code)
+            let retryAfter = response.headers.first(name: "Retry-After").flatMap { RetryAfter.read($0, now: Date()) }
+            var body: [UInt8] = []
+            for try await piece in response.body {
+                guard body.count + piece.readableBytes <= request.maximumAnswerBytes else {
+                    throw AnswerTooLarge(status: status, limit: request.maximumAnswerBytes)
+                }
+                body += piece.readableBytesView
+            }
+            // A cancelled body may end early without an error.
+            try Task.checkCancellation()
+            return .success(Answer(status: status, retryAfter: retryAfter, body: body))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func failure(
+        _ error: any Error, of request: OutgoingRequest, expired: Bool, cancelled: Bool
+    ) -> RivyaError {
+        // A body proves by itself what was sent; without one, the kind of error has to tell.
+        let neverSent = request.body.map { !$0.progress.hasBegun } ?? Self.isConnectionFailure(error)
+        if let violation = error as? ContractViolation {
+            return RivyaError(failure: .contractViolation(violation), message: violation.description)
+        }
+        if cancelled || (error as? HTTPClientError) == .alreadyShutdown {
+            return RivyaError(
+                failure: .cancelled, message: "the caller gave up", creationOutcome: neverSent ? .notTaken : nil)
+        }
+        if let tooLarge = error as? AnswerTooLarge {
+            return RivyaError(
+                failure: .unreadableAnswer, httpStatus: tooLarge.status,
+                message: "the answer is longer than \(tooLarge.limit) bytes")
+        }
+        if neverSent {
+            return RivyaError(failure: .notSent, message: reason(error, expired: expired))
+        }
+        if expired || [.deadlineExceeded, .readTimeout, .writeTimeout].contains(error as? HTTPClientError) {
+            return RivyaError(failure: .timedOut, message: "no complete answer within \(request.timeout)")
+        }
+        if error is HTTPParserError {
+            return RivyaError(failure: .unreadableAnswer, message: "the answer is not HTTP")
+        }
+        return RivyaError(failure: .noAnswer, message: "the request may have arrived")
+    }
+
+    private static func isConnectionFailure(_ error: any Error) -> Bool {
+        switch error {
+        case is NIOConnectionError: true
+        case let error as HTTPClientError:
+            [.connectTimeout, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout].contains(error)
+        // An address instead of a name is connected to directly, and the system's own error comes back.
+        case let error as IOError: [ECONNREFUSED, ENETUNREACH, EHOSTUNREACH].contains(error.errnoCode)
+        default: false
+        }
+    }
+
+    private func reason(_ error: any Error, expired: Bool) -> String {
+        if let error = error as? NIOConnectionError {
+            guard let first = error.connectionErrors.first else { return "the name cannot be looked up" }
+            return redaction.clean("\(first.error)")
+        }
+        if expired || error is HTTPClientError { return "no connection was opened in time" }
+        return redaction.clean("the connection could not be opened: \(error)")
+    }
+}

@@ -1,0 +1,20 @@
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The settings that come from the environment.
+enum Environment {
+    /// All variables.
+    static var all: [String: String] { ProcessInfo.processInfo.environment }
+
+    /// A variable that is set to something.
+    static func value(_ name: String) -> String? {
+        guard let value = all[name], !value.isEmpty else { return nil }
+        return value
+    }
+
+    /// How much is logged to stderr.
+    static var logLevel: String { value("USAGE_LOG_LEVEL") ?? "warning" }
+}

@@ -1,0 +1,49 @@
+import Accounting
+import ArgumentParser
+
+/// Which wallet a command is about.
+struct WalletOption: ParsableArguments {
+    @Option(help: ArgumentHelp("The wallet.", valueName: "slug"))
+    var wallet = "main"
+}
+
+/// How a list is printed.
+enum ListFormat: String, ExpressibleByArgument, CaseIterable {
+    case table, json
+}
+
+/// How a list is printed.
+struct FormatOption: ParsableArguments {
+    @Option(help: "How to print it: table for people, json for programs.")
+    var format = ListFormat.table
+}
+
+/// Checks of arguments, each with a sentence that says how to put it right.
+enum Check {
+    static func slug(_ text: String, _ what: String) throws {
+        guard Slug.isValid(text) else {
+            throw ValidationError(
+                "'\(text)' is not a name for a \(what); use 1 to 63 lower-case letters, digits, - or _, such as film-team.")
+        }
+    }
+
+    static func credits(_ amount: Int64, atLeast least: Int64 = 0) throws {
+        guard amount >= least, amount <= Credits.largestAccepted.amount else {
+            throw ValidationError("'\(amount)' is not a number of credits; write a whole number from \(least) to 10^15.")
+        }
+    }
+
+    static func person(_ name: String) throws {
+        guard !name.trimmed.isEmpty, name.utf8.count <= 200 else {
+            throw ValidationError("--by needs the name of the person who says so, at most 200 bytes.")
+        }
+    }
+}
+
+extension String {
+    /// The text without white space around it.
+    var trimmed: String {
+        let inner = drop(while: \.isWhitespace)
+        return String(inner.reversed().drop(while: \.isWhitespace).reversed())
+    }
+}

@@ -1,0 +1,116 @@
+import Accounting
+import ArgumentParser
+import Ledger
+import Reporting
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+struct PriceCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "price", abstract: "Set and list the price book.",
+        discussion: """
+            EXAMPLE: hold 84 credits for a task of ten seconds from now on
+              usage price set kling-v2-5-turbo-pro --credits 84 --when duration=10
+            """,
+        subcommands: [Set.self, List.self])
+
+    struct Set: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Add a price; tasks that are held already keep theirs.",
+            discussion: """
+                EXAMPLE: another FIXED model, and a dearer parameter value from June on
+                  usage price set kling-2-6 --credits 55
+                  usage price set kling-v2-5-turbo-pro --credits 84 --when duration=10 --from 2026-06-01T00:00:00Z
+                """)
+
+        @Argument(help: "The provider's model id.")
+        var model: String
+
+        @Option(help: "What is held for one task.")
+        var credits: Int64
+
+        @Option(help: ArgumentHelp("Only for this value of a request parameter.", valueName: "parameter=value"))
+        var when: String?
+
+        @Option(help: ArgumentHelp("First moment at which it holds, as 2026-06-01T00:00:00Z; now without it.", valueName: "moment"))
+        var from: String?
+
+        @OptionGroup var wallet: WalletOption
+
+        func validate() throws {
+            guard (1...1_000_000_000).contains(credits) else {
+                throw ValidationError("'\(credits)' is not a price; write a whole number of credits from 1 to 10^9.")
+            }
+            guard (1...128).contains(model.utf8.count) else {
+                throw ValidationError("'\(model)' is not a model id; write it as in the provider's list, such as kling-2-6.")
+            }
+            if let when, condition == nil {
+                throw ValidationError("'\(when)' is not a parameter and its value; write it as duration=10.")
+            }
+            if let from, moment == nil {
+                throw ValidationError("'\(from)' is not a moment; write it as 2026-06-01T00:00:00Z.")
+            }
+        }
+
+        private var condition: (name: String, value: String)? {
+            guard let when, let equals = when.firstIndex(of: "="), equals != when.startIndex else { return nil }
+            let value = String(when[when.index(after: equals)...])
+            return value.isEmpty ? nil : (String(when[..<equals]), value)
+        }
+
+        private var moment: Date? { from.flatMap { try? Date($0, strategy: .iso8601) } }
+
+        func run() async throws {
+            try await Books.open { books in
+                try await books.ledger(of: wallet.wallet).setPrice(
+                    Price(model: model, parameter: condition, amount: Credits(credits), effectiveFrom: moment ?? Date()))
+            }
+            Terminal.note("A task of \(model)\(when.map { " with \($0)" } ?? "") holds \(Credits(credits)) credits from then on.")
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List the price book.",
+            discussion: """
+                EXAMPLE:
+                  usage price list
+                """)
+
+        @OptionGroup var wallet: WalletOption
+        @OptionGroup var format: FormatOption
+
+        private struct Line: Encodable {
+            let model: String
+            let parameter: String?
+            let value: String?
+            let amountCredits: Int64
+            let effectiveFrom: Date
+        }
+
+        func run() async throws {
+            let prices = try await Books.open { books in try await books.ledger(of: wallet.wallet).prices() }
+            switch format.format {
+            case .json:
+                Terminal.print(
+                    JSONOutput.text(
+                        prices.map {
+                            Line(
+                                model: $0.model, parameter: $0.parameter?.name, value: $0.parameter?.value,
+                                amountCredits: $0.amount.amount, effectiveFrom: $0.effectiveFrom)
+                        }))
+            case .table:
+                var table = TextTable([.text("model"), .text("when"), .number("credits"), .text("from")])
+                for price in prices {
+                    let when = price.parameter.map { "\($0.name)=\($0.value)" } ?? ""
+                    table.add([price.model, when, "\(price.amount)", price.effectiveFrom.text])
+                }
+                Terminal.print(table.render())
+            }
+        }
+    }
+}

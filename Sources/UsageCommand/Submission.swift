@@ -1,0 +1,73 @@
+import Accounting
+import Ledger
+import RivyaClient
+import Worker
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Brings drafts past the guard and into the queue.
+struct Submission: Sendable {
+    let ledger: Ledger
+    /// For uploads; nil where no draft has references.
+    let client: RivyaClient?
+
+    /// What became of a draft.
+    enum Outcome: Sendable {
+        case queued(Reservation)
+        case refused(Refusal)
+        case failed(String)
+    }
+
+    /// Asks the guard, uploads what has to be uploaded, and lets the worker have the task.
+    func submit(_ draft: Draft) async -> Outcome {
+        do {
+            let submission = try draft.submission(TaskID.make(at: Date()), at: Date())
+            switch try await ledger.reserve(submission) {
+            case .refused(let refusal): return .refused(refusal)
+            case .reserved(let reservation):
+                if !draft.references.isEmpty { try await upload(draft, for: reservation.taskID) }
+                return .queued(reservation)
+            }
+        } catch {
+            return .failed("\(error)")
+        }
+    }
+
+    /// Uploads references after the guard's yes, and completes the task's request with their URLs. A task that was left
+    /// at this point is taken up again when it is submitted again with the same `client_request_id`.
+    private func upload(_ draft: Draft, for task: TaskID) async throws {
+        guard let client, try await ledger.task(task)?.body == nil else { return }
+        var uploaded: [MediaReference] = []
+        for file in draft.references {
+            do throws(RivyaError) {
+                let answer = try await client.upload(file, model: draft.request.model, clientRequestID: task.description)
+                uploaded.append(MediaReference(file, uploaded: answer))
+            } catch {
+                throw try await recordFailedUpload(of: file, for: task, draft, error)
+            }
+        }
+        _ = try await ledger.store(request: draft.body(of: task, references: uploaded), of: task, at: Date())
+    }
+
+    private func recordFailedUpload(
+        of file: ReferenceFile, for task: TaskID, _ draft: Draft, _ error: RivyaError
+    ) async throws -> Mistake {
+        try await ledger.record(
+            RecordedError(
+                taskID: task, act: .upload, attempt: error.attempts, code: error.code, httpStatus: error.httpStatus,
+                requestID: error.requestID, message: error.message, occurredAt: Date()))
+        if case .refused(.validationFailed) = error.failure {
+            // The provider will not take this file, so the task can never be sent; nothing was, so all is released.
+            _ = try await ledger.settle(
+                Settlement(
+                    taskID: task, leaseToken: 0, outcome: .rejected, charged: .zero, errorCode: error.code, settledAt: Date()))
+            return Mistake("The provider refuses \(file.name): \(error.message) The credits were released.")
+        }
+        let again = draft.clientRequestID.map { "submit it again with --client-request-id \($0)" } ?? "resolve it: usage task resolve \(task) --released --reason … --by …"
+        return Mistake("\(file.name) could not be uploaded (\(error)); the credits stay held: \(again)")
+    }
+}

@@ -1,0 +1,49 @@
+import ArgumentParser
+import Logging
+
+/// The `usage` command.
+@main
+struct UsageCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "usage",
+        abstract: "Credit accounting for Rivya: budgets per project, nothing sent over them, and a report for finance.",
+        discussion: """
+            EXAMPLE: see it work against a sandbox, without a key or a database
+              usage demo
+
+            SETTINGS (environment)
+              DATABASE_URL     PostgreSQL 15 or newer; without it, usage runs a private one in USAGE_HOME
+              USAGE_HOME       data folder of that private PostgreSQL
+              RIVYA_API_KEY    the provider's API key (of wallet main; others name their own variable)
+              RIVYA_BASE_URL   the provider; https://rivya.ai unless set
+
+            EXIT CODES: 0 done, 1 failed, 2 refused by the guard, 64 wrong usage
+            """,
+        version: "0.1.0",
+        subcommands: [
+            SubmitCommand.self, TasksCommand.self, TaskCommand.self, WorkerCommand.self, ReportCommand.self,
+            ProjectCommand.self, BudgetCommand.self, PriceCommand.self, WalletCommand.self, VerifyCommand.self,
+            MigrateCommand.self, PostgresCommand.self, SandboxCommand.self, DemoCommand.self,
+        ])
+
+    static func main() async {
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = Logger.Level(rawValue: Environment.logLevel) ?? .warning
+            return handler
+        }
+        await main(nil)
+    }
+}
+
+extension ExitCode {
+    /// The guard turned the request away.
+    static let refused = ExitCode(2)
+}
+
+/// A mistake that a person can mend, as one sentence.
+struct Mistake: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,68 @@
+import Accounting
+import Ledger
+import RivyaClient
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+extension Worker {
+    /// Books a fact, waiting for the database as long as it takes: what the provider said is not said twice.
+    ///
+    /// - Returns: nil if the books turned it away for good, or the worker was killed while it waited.
+    func persist<Value: Sendable>(
+        _ fact: @Sendable () async throws(LedgerError) -> Value
+    ) async -> Value? {
+        var generator = SystemRandomNumberGenerator()
+        for attempt in 1... {
+            do throws(LedgerError) {
+                return try await fact()
+            } catch {
+                guard error.isTransient, !Task.isCancelled else {
+                    logger.error("the books do not take an entry", metadata: ["error": "\(error)"])
+                    return nil
+                }
+                logger.warning("the database cannot be used, trying again", metadata: ["error": "\(error)"])
+                // Full jitter up to 5 s: many lanes wait here at once.
+                let wait = Duration.milliseconds(min(5000, 50 << min(attempt, 10)))
+                try? await Task.sleep(for: wait * Double.random(in: 0...1, using: &generator))
+            }
+        }
+        return nil
+    }
+
+    func settle(_ settlement: Settlement) async {
+        let outcome = await persist { () throws(LedgerError) in try await ledger.settle(settlement) }
+        logger.info(
+            "task settled",
+            metadata: [
+                "task.id": "\(settlement.taskID)", "outcome": "\(settlement.outcome)", "charged": "\(settlement.charged.amount)",
+                "booked": "\(outcome?.rawValue ?? "no")",
+            ])
+    }
+
+    /// Gives a task back; without a state, it stays where it is.
+    func giveBack(_ task: LeasedTask, _ state: Schedule.State?, at dueAt: Date?, polled: Bool = false) async {
+        let state = task.isSettled ? .settled : state ?? .accepted
+        let schedule = Schedule(taskID: task.id, leaseToken: task.leaseToken, state: state, dueAt: dueAt, polled: polled)
+        await persist { () throws(LedgerError) in try await ledger.schedule(schedule) }
+    }
+
+    func record(_ task: LeasedTask?, _ act: RecordedError.Act, attempt: Int, _ error: RivyaError) async {
+        await record(
+            task, act, attempt: attempt, code: error.code, httpStatus: error.httpStatus, requestID: error.requestID,
+            message: error.message)
+    }
+
+    func record(
+        _ task: LeasedTask?, _ act: RecordedError.Act, attempt: Int, code: String, httpStatus: Int? = nil,
+        requestID: String? = nil, message: String, at occurredAt: Date? = nil
+    ) async {
+        let error = RecordedError(
+            taskID: task?.id, act: act, attempt: attempt, code: code, httpStatus: httpStatus, requestID: requestID,
+            message: message, occurredAt: occurredAt ?? clock())
+        await persist { () throws(LedgerError) in try await ledger.record(error) }
+    }
+}

@@ -1,0 +1,63 @@
+import Synchronization
+
+/// Wakes one waiting loop early; a ring while nobody waits is kept for the next wait.
+final class Doorbell: Sendable {
+    private struct State {
+        var rung = false
+        var waiter: CheckedContinuation<Bool, Never>?
+    }
+
+    private let state = Mutex(State())
+
+    /// Wakes the loop.
+    func ring() {
+        let waiter = state.withLock { state in
+            let waiter = state.waiter
+            state.waiter = nil
+            state.rung = waiter == nil
+            return waiter
+        }
+        waiter?.resume(returning: true)
+    }
+
+    /// Waits for a ring, but no longer than a time or the task's cancellation.
+    ///
+    /// - Returns: Whether it rang.
+    @discardableResult
+    func wait(atMost limit: Duration) async -> Bool {
+        await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try? await Task.sleep(for: limit)
+                return false
+            }
+            group.addTask { await self.waitForRing() }
+            let rang = await group.next() ?? false
+            group.cancelAll()
+            return rang
+        }
+    }
+
+    private func waitForRing() async -> Bool {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { caller in
+                let answer = state.withLock { state -> Bool? in
+                    guard !Task.isCancelled else { return false }
+                    guard !state.rung else {
+                        state.rung = false
+                        return true
+                    }
+                    state.waiter = caller
+                    return nil
+                }
+                if let answer { caller.resume(returning: answer) }
+            }
+        } onCancel: {
+            let waiter = state.withLock { state in
+                let waiter = state.waiter
+                state.waiter = nil
+                return waiter
+            }
+            waiter?.resume(returning: false)
+        }
+    }
+}

@@ -1,0 +1,78 @@
+import Accounting
+import Ledger
+import RivyaClient
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+extension Worker {
+    /// One visit to a task: sends it or asks how it stands, and books what the provider said.
+    func work(on task: LeasedTask) async {
+        if let providerTaskID = task.providerTaskID {
+            await follow(task, as: providerTaskID)
+        } else if let body = task.body {
+            await send(task, body)
+        } else {
+            await giveBack(task, .queued, at: nil)
+        }
+    }
+
+    private func send(_ task: LeasedTask, _ body: [UInt8]) async {
+        do throws(RivyaError) {
+            let generation = try await client.createGeneration(body: body, idempotencyKey: task.id.description)
+            await accept(task, generation)
+        } catch {
+            await recordFailedCreate(of: task, error)
+        }
+    }
+
+    private func accept(_ task: LeasedTask, _ generation: Generation) async {
+        let now = clock()
+        var generator = SystemRandomNumberGenerator()
+        let pollAt = now + settings.polling.delay(polls: 0, age: .zero, using: &generator).seconds
+        let acceptance = Acceptance(
+            taskID: task.id, providerTaskID: generation.id, reserved: generation.reservedCredits.map(Credits.init),
+            acceptedAt: generation.createdAt ?? now, pollAt: pollAt)
+        let outcome = await persist { () throws(LedgerError) in try await ledger.accept(acceptance) }
+        guard outcome == .otherProviderTask else { return }
+        // Two provider tasks under one key: a person has to look.
+        await record(
+            task, .create, attempt: task.attempts, code: "other_provider_task", message: "the provider now calls it \(generation.id)")
+    }
+
+    private func recordFailedCreate(of task: LeasedTask, _ error: RivyaError) async {
+        let verdict = CreationVerdict(error, isInDoubt: task.isInDoubt)
+        await record(task, .create, attempt: task.attempts, error)
+        logger.notice(
+            "create request failed", metadata: ["task.id": "\(task.id)", "code": "\(error.code)", "attempt": "\(task.attempts)"])
+        switch verdict {
+        case .reject:
+            let now = clock()
+            await settle(
+                Settlement(
+                    taskID: task.id, leaseToken: task.leaseToken, outcome: .rejected, charged: .zero, errorCode: error.code,
+                    settledAt: now))
+        case .sendAgain:
+            await giveBack(task, .queued, at: retryTime(after: task.attempts, error))
+        case .keyRefused:
+            lanes.refuseKey(error)
+            await giveBack(
+                task, task.isInDoubt ? .unknown : .queued, at: clock() + settings.retry.maximumDelay.seconds)
+        case .doubt:
+            let isLate = task.firstSentAt.map { clock() > $0 + settings.resendWindow.seconds } ?? false
+            await giveBack(task, .unknown, at: isLate ? nil : retryTime(after: task.attempts, error))
+        case .review:
+            await giveBack(task, .unknown, at: nil)
+        }
+        if error.failure == .refused(.insufficientCredits) { balance.ring() }
+    }
+
+    func retryTime(after attempts: Int, _ error: RivyaError) -> Date {
+        var generator = SystemRandomNumberGenerator()
+        return clock()
+            + settings.retry.delay(afterAttempt: attempts, retryAfter: error.retryAfter, using: &generator).seconds
+    }
+}
