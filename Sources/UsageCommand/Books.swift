@@ -17,9 +17,9 @@ struct Books {
     ///
     /// With `DATABASE_URL` the schema must be there; the private PostgreSQL is started, and its schema made, as needed.
     static func open<Value>(
-        as role: Role = .service, connections: Int = 2, _ body: (Books) async throws -> Value
+        as role: Role = .service, connections: Int = 2, at place: Location? = nil, _ body: (Books) async throws -> Value
     ) async throws -> Value {
-        let location = try Location.current()
+        let location = try place ?? Location.current()
         var configuration = location.configuration(connections: connections)
         configuration.role = role.rawValue
         let pool = ConnectionPool(configuration, logger: Logger(label: "usage.postgres"))
@@ -35,8 +35,8 @@ struct Books {
     }
 
     /// Applies what the schema lacks, as the owner of the database.
-    static func migrate(dryRun: Bool) async throws -> [Migration] {
-        let pool = ConnectionPool(try Location.current().configuration(connections: 1), logger: Logger(label: "usage.postgres"))
+    static func migrate(_ location: Location, dryRun: Bool) async throws -> [Migration] {
+        let pool = ConnectionPool(location.configuration(connections: 1), logger: Logger(label: "usage.postgres"))
         do {
             let migrator = Migrator(migrations: UsageSQL.migrations, logger: Logger(label: "usage.migrate"))
             let applied =
@@ -58,23 +58,33 @@ struct Books {
 }
 
 /// Where the database is.
-private struct Location {
-    let url: String
-    let isPrivate: Bool
+struct Location {
+    private let url: String
+    private let isPrivate: Bool
 
+    /// The database of `DATABASE_URL`, or else the private one, which is started if need be.
     static func current() throws -> Location {
         if let url = Environment.value("DATABASE_URL") { return Location(url: url, isPrivate: false) }
-        let server = LocalPostgres(home: LocalPostgres.defaultHome(environment: Environment.all))
-        guard let url = try server.start().url else { throw Mistake("The private PostgreSQL did not start.") }
-        return Location(url: url, isPrivate: true)
+        return try Location(LocalPostgres(home: LocalPostgres.defaultHome(environment: Environment.all)))
     }
 
-    func configuration(connections: Int) -> PostgresConfiguration {
+    /// The database of a private server, which is started if need be.
+    init(_ server: LocalPostgres) throws {
+        guard let url = try server.start().url else { throw Mistake("The private PostgreSQL did not start.") }
+        self.init(url: url, isPrivate: true)
+    }
+
+    private init(url: String, isPrivate: Bool) {
+        self.url = url
+        self.isPrivate = isPrivate
+    }
+
+    fileprivate func configuration(connections: Int) -> PostgresConfiguration {
         PostgresConfiguration(url: url, maximumConnections: connections)
     }
 
     /// Sees to it that the database has the schema of this program.
-    func prepare(_ pool: ConnectionPool) async throws {
+    fileprivate func prepare(_ pool: ConnectionPool) async throws {
         let migrator = Migrator(migrations: UsageSQL.migrations, logger: Logger(label: "usage.migrate"))
         do throws(PostgresError) {
             let pending = try await pool.withConnection { (connection) throws(PostgresError) in
@@ -89,6 +99,6 @@ private struct Location {
         guard isPrivate else {
             throw Mistake("The database has not the schema of this program yet; make it with: usage migrate")
         }
-        _ = try await Books.migrate(dryRun: false)
+        _ = try await Books.migrate(self, dryRun: false)
     }
 }

@@ -15,7 +15,7 @@ struct MigrateCommand: AsyncParsableCommand {
     var dryRun = false
 
     func run() async throws {
-        let migrations = try await Books.migrate(dryRun: dryRun)
+        let migrations = try await Books.migrate(Location.current(), dryRun: dryRun)
         for migration in migrations { Terminal.print("\(dryRun ? "would apply" : "applied") \(migration.name)\n") }
         if migrations.isEmpty { Terminal.note("The schema is up to date.") }
     }
