@@ -57,12 +57,15 @@ let package = Package(
         .target(
             name: "UsageReports", dependencies: ["Postgres"], path: "reports",
             resources: [
-                .embedInCode("charges_by_day.sql"), .embedInCode("charges_by_model.sql"), .embedInCode("charges_by_project.sql"),
-                .embedInCode("current_month.sql"), .embedInCode("set_period.sql"), .embedInCode("unattributed.sql"), .embedInCode("unit_prices.sql"),
+                .embedInCode("charges_by_day.sql"), .embedInCode("charges_by_model.sql"),
+                .embedInCode("charges_by_project.sql"),
+                .embedInCode("current_month.sql"), .embedInCode("set_period.sql"), .embedInCode("unattributed.sql"),
+                .embedInCode("unit_prices.sql"),
             ], swiftSettings: strict),
         // Runs the report queries and the proof of the books; prints table, CSV and JSON.
         .target(
-            name: "Reporting", dependencies: ["Accounting", "Postgres", "UsageReports", "UsageSQL"], swiftSettings: strict),
+            name: "Reporting", dependencies: ["Accounting", "Postgres", "UsageReports", "UsageSQL"],
+            swiftSettings: strict),
         // The executable: one file a subcommand; the only place that wires parts together.
         .executableTarget(
             name: "UsageCommand",
@@ -72,7 +75,9 @@ let package = Package(
             ],
             swiftSettings: strict),
 
-        .target(name: "TestDatabase", dependencies: ["Postgres", logging], path: "Tests/TestDatabase", swiftSettings: strict),
+        .target(
+            name: "TestDatabase", dependencies: ["Postgres", logging], path: "Tests/TestDatabase", swiftSettings: strict
+        ),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestDatabase", logging], swiftSettings: strict),
         .testTarget(
             name: "RivyaClientTests",
@@ -82,7 +87,14 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "RivyaSandboxTests", dependencies: ["RivyaSandbox", httpClient, logging, lifecycle], swiftSettings: strict),
+            name: "RivyaSandboxTests", dependencies: ["RivyaSandbox", httpClient, logging, lifecycle],
+            swiftSettings: strict),
+        .testTarget(
+            name: "UsageCommandTests",
+            dependencies: [
+                "Postgres", "Reporting", "RivyaSandbox", "TestDatabase", "UsageCommand", "UsageSQL", logging,
+            ],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -27,6 +27,7 @@ public enum UsageSQL {
     /// The rules that `usage verify` proves, one query each: the rows that it returns are the differences.
     public static let rules: [(name: String, statement: Statement)] = [
         ("wallet_balance", statement(PackageResources.wallet_balance_sql)),
+        ("budget", statement(PackageResources.budget_sql)),
         ("budget_counter", statement(PackageResources.budget_counter_sql)),
         ("day_total", statement(PackageResources.day_total_sql)),
         ("task_state", statement(PackageResources.task_state_sql)),
@@ -66,7 +67,6 @@ package enum Query {
     package static let taskStates = statement(PackageResources.task_states_sql)
     package static let tasks = statement(PackageResources.tasks_sql)
     package static let wallet = statement(PackageResources.wallet_sql)
-
 }
 
 /// The statement of an embedded file.

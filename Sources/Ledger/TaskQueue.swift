@@ -26,7 +26,7 @@ public struct LeasedTask: Sendable {
     public let polls: Int
     /// Whether an earlier create request may have been taken.
     public let isInDoubt: Bool
-    /// When the first create request began.
+    /// When the first create request began of those that may have been taken, which this one is.
     public let firstSentAt: Date?
     /// When the provider accepted it.
     public let acceptedAt: Date?
@@ -34,12 +34,16 @@ public struct LeasedTask: Sendable {
 
 extension Ledger {
     /// Leases due tasks until a moment; each is then this worker's alone until the lease ends or is given back.
-    public func claim(upTo limit: Int, at now: Date, leaseUntil: Date) async throws(LedgerError) -> [LeasedTask] {
+    ///
+    /// - Parameter inHand: Tasks that the caller is working on. They stay its own even if their leases ran out, so it
+    ///   must not send them a second time meanwhile.
+    public func claim(
+        upTo limit: Int, at now: Date, leaseUntil: Date, except inHand: some Collection<TaskID> = []
+    ) async throws(LedgerError) -> [LeasedTask] {
         do throws(PostgresError) {
             var tasks: [LeasedTask] = []
-            for row in try await pool.query(Query.claim, wallet.id, now, Int64(limit), leaseUntil) {
-                tasks.append(try LeasedTask(row))
-            }
+            let rows = try await pool.query(Query.claim, wallet.id, now, Int64(limit), leaseUntil, inHand.map(\.uuid))
+            for row in rows { tasks.append(try LeasedTask(row)) }
             return tasks
         } catch {
             throw .database(error)

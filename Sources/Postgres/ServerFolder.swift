@@ -1,15 +1,15 @@
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// Where a private server keeps its files, and what can be learnt from them without starting a program.
@@ -62,12 +62,12 @@ struct ServerFolder: Sendable {
     func isOurs(_ process: Int32) -> Bool {
         guard kill(process, 0) == 0 || errno == EPERM else { return false }
         #if os(Linux)
-        // The server works in its data folder.
-        var (working, own) = (stat(), stat())
-        guard stat("/proc/\(process)/cwd", &working) == 0, stat(data, &own) == 0 else { return false }
-        return working.st_dev == own.st_dev && working.st_ino == own.st_ino
+            // The server works in its data folder.
+            var (working, own) = (stat(), stat())
+            guard stat("/proc/\(process)/cwd", &working) == 0, stat(data, &own) == 0 else { return false }
+            return working.st_dev == own.st_dev && working.st_ino == own.st_ino
         #else
-        return true
+            return true
         #endif
     }
 
@@ -79,11 +79,11 @@ struct ServerFolder: Sendable {
         guard path.count < MemoryLayout.size(ofValue: address.sun_path) else { return false }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
         #if canImport(Glibc)
-        let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+            let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         #elseif canImport(Musl)
-        let descriptor = Musl.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
+            let descriptor = Musl.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
         #else
-        let descriptor = Darwin.socket(AF_UNIX, SOCK_STREAM, 0)
+            let descriptor = Darwin.socket(AF_UNIX, SOCK_STREAM, 0)
         #endif
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }

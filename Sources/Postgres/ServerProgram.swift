@@ -1,15 +1,15 @@
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// A program run to its end, with nothing of this process but what it is given.
@@ -64,9 +64,9 @@ enum ServerProgram {
 
     // POSIX_SPAWN_SETSID, which the C library's module leaves out.
     #if os(Linux)
-    private static let newSession: Int32 = 0x80
+        private static let newSession: Int32 = 0x80
     #else
-    private static let newSession: Int32 = 0x400
+        private static let newSession: Int32 = 0x400
     #endif
 
     private static func wait(for process: pid_t, limit: Duration) -> Int32? {

@@ -25,6 +25,7 @@ struct ControlRoutes: Sendable {
         }
         sandbox.get("held") { _, _ in await held }
         sandbox.post("tasks/:id/finish", use: finish)
+        sandbox.post("tasks/:id/revise", use: revise)
         sandbox.post("studio", use: spendInStudio)
         sandbox.get("settings") { _, _ in try json(await books.settings) }
         sandbox.patch("settings") { request, _ in
@@ -61,6 +62,17 @@ struct ControlRoutes: Sendable {
         return try await refusals {
             try await books.finish(id, outcome, finalCredits: body["final_credits"]?.integer)
             return Answer(body: ["id": .string(id), "status": .string(outcome.rawValue)]).response
+        }
+    }
+
+    @Sendable private func revise(_ request: Request, _ context: SandboxContext) async throws -> Response {
+        guard let credits = try await body(of: request)["final_credits"]?.integer else {
+            return refusal("'final_credits' must be a whole number")
+        }
+        let id = context.parameters.get("id") ?? ""
+        return try await refusals {
+            try await books.revise(id, finalCredits: credits)
+            return Answer(body: ["id": .string(id), "final_credits": .integer(credits)]).response
         }
     }
 

@@ -100,6 +100,11 @@ public struct RivyaSandbox: Service {
         try await books.finish(taskID, outcome, finalCredits: finalCredits)
     }
 
+    /// Changes what an ended task costs; see ``SandboxBooks/revise(_:finalCredits:)``.
+    public func revise(_ taskID: String, finalCredits: Int) async throws(SandboxError) {
+        try await books.revise(taskID, finalCredits: finalCredits)
+    }
+
     /// Spends credits in Studio, or tops up; see ``SandboxBooks/spendInStudio(_:account:)``.
     @discardableResult
     public func spendInStudio(

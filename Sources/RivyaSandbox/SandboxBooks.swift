@@ -263,6 +263,27 @@ public actor SandboxBooks {
         }
     }
 
+    /// Changes what a task that has ended costs: whether the provider does that is not documented.
+    ///
+    /// - Throws: ``SandboxError/unknownTask(_:)``, ``SandboxError/notFinished(_:)``, or
+    ///   ``SandboxError/invalidCredits(_:)`` if the wallet cannot pay the difference.
+    public func revise(_ taskID: String, finalCredits: Int) throws(SandboxError) {
+        let now = bookWhatIsDue()
+        guard let index = taskByID[taskID] else { throw .unknownTask(taskID) }
+        let task = tasks[index]
+        guard let ended = task.ended else { throw .notFinished(taskID) }
+        guard finalCredits >= 0 else { throw .invalidCredits("final credits cannot be negative") }
+        let more = finalCredits - ended.end.finalCredits
+        guard more <= wallets[task.wallet].currentCredits else {
+            throw .invalidCredits("the wallet has only \(wallets[task.wallet].currentCredits) more")
+        }
+        wallets[task.wallet].charge(more)
+        switch ended.end {
+        case .succeeded: tasks[index].ended = (.succeeded(finalCredits: finalCredits), now)
+        case .failed(_, let code): tasks[index].ended = (.failed(finalCredits: finalCredits, code: code), now)
+        }
+    }
+
     /// Spends credits of a wallet in Studio, as far as they go; negative credits are a top-up.
     ///
     /// - Returns: The balance after it.

@@ -12,6 +12,8 @@ public enum SandboxError: Error, Equatable, CustomStringConvertible {
     case unknownAccount(String)
     /// The task has ended before; an end is final.
     case alreadyFinished(String)
+    /// The task has not ended yet.
+    case notFinished(String)
     /// An amount is negative, or more than the wallet has.
     case invalidCredits(String)
 
@@ -25,6 +27,7 @@ public enum SandboxError: Error, Equatable, CustomStringConvertible {
         case .unknownTask(let id): "There is no task '\(id)'; the ids are in GET /books."
         case .unknownAccount(let name): "There is no account '\(name)'; the accounts are in GET /sandbox/settings."
         case .alreadyFinished(let id): "Task '\(id)' has ended already."
+        case .notFinished(let id): "Task '\(id)' has not ended yet; end it first."
         case .invalidCredits(let reason): "Invalid credits: \(reason)."
         }
     }

@@ -51,6 +51,13 @@ struct Wallet: Sendable {
         chargedCredits += final
     }
 
+    /// Takes back so much of what was given back for a task that has ended; below zero gives more back.
+    mutating func charge(_ more: Int) {
+        currentCredits -= more
+        givenBackCredits -= more
+        chargedCredits += more
+    }
+
     /// Spends up to so many credits in Studio, as far as they go; negative credits are a top-up.
     mutating func spendInStudio(_ credits: Int) -> Int {
         let spent = min(credits, currentCredits)

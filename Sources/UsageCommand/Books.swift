@@ -41,7 +41,9 @@ struct Books {
             let migrator = Migrator(migrations: UsageSQL.migrations, logger: Logger(label: "usage.migrate"))
             let applied =
                 dryRun
-                ? try await pool.withConnection { (connection) throws(PostgresError) in try await migrator.pending(on: connection) }
+                ? try await pool.withConnection { (connection) throws(PostgresError) in
+                    try await migrator.pending(on: connection)
+                }
                 : try await migrator.migrate(pool)
             await pool.close()
             return applied

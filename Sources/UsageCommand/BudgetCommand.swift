@@ -124,7 +124,8 @@ enum BudgetList {
                     }))
         case .table:
             var table = TextTable([
-                .text("project"), .text("period"), .number("limit"), .number("charged"), .number("held"), .number("remaining"),
+                .text("project"), .text("period"), .number("limit"), .number("charged"), .number("held"),
+                .number("remaining"),
                 .text("resets_on"),
             ])
             for budget in budgets {

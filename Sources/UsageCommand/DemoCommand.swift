@@ -16,7 +16,8 @@ import Worker
 
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "demo", abstract: "Show it all at work: three projects, one wallet, a sandbox that misbehaves, a report.",
+        commandName: "demo",
+        abstract: "Show it all at work: three projects, one wallet, a sandbox that misbehaves, a report.",
         discussion: """
             Uses a PostgreSQL and a sandbox of its own and removes both afterwards; needs no key and spends nothing.
 
@@ -31,7 +32,9 @@ struct DemoCommand: AsyncParsableCommand {
     private static let openingCredits = 546
 
     func run() async throws {
-        let home = FileManager.default.temporaryDirectory.appending(path: "usage-demo-\(UUID().uuidString.prefix(8).lowercased())").path
+        let home = FileManager.default.temporaryDirectory.appending(
+            path: "usage-demo-\(UUID().uuidString.prefix(8).lowercased())"
+        ).path
         let server = LocalPostgres(home: home)
         do {
             try await show(Location(server))
@@ -40,7 +43,9 @@ struct DemoCommand: AsyncParsableCommand {
             throw error
         }
         guard keep else { return remove(server) }
-        Terminal.print("\nThe demo's books stay. Look around:\n  USAGE_HOME=\(home) usage tasks\n  USAGE_HOME=\(home) usage postgres stop\n")
+        Terminal.print(
+            "\nThe demo's books stay. Look around:\n  USAGE_HOME=\(home) usage tasks\n  USAGE_HOME=\(home) usage postgres stop\n"
+        )
     }
 
     private func remove(_ server: LocalPostgres) {
@@ -64,7 +69,8 @@ struct DemoCommand: AsyncParsableCommand {
                 let ledger = try await books.ledger(of: "main")
                 let client = RivyaClient(
                     try RivyaConfiguration(
-                        baseURL: baseURL, apiKey: APIKey(SandboxSettings.defaultKey), requestTimeout: .seconds(5), retry: .never),
+                        baseURL: baseURL, apiKey: APIKey(SandboxSettings.defaultKey), requestTimeout: .seconds(5),
+                        retry: .never),
                     logger: Logger(label: "usage.provider"))
                 do {
                     try await work(books, ledger, client)
@@ -85,17 +91,22 @@ struct DemoCommand: AsyncParsableCommand {
         for (project, month, count) in [("ads", 126, 5), ("films", 420, 6), ("games", 4200, 8)] {
             try await ledger.createProject(project, month: Credits(Int64(month)), at: now)
             let refusals = try await submit(count, to: ledger, for: project)
-            say("  \(project): budget \(Credits(Int64(month))) a month; \(count) tasks submitted, \(refusals.count) refused")
+            say(
+                "  \(project): budget \(Credits(Int64(month))) a month; \(count) tasks submitted, \(refusals.count) refused"
+            )
             if let reason = refusals.first?.reasons.first { say("      because \(reason)") }
         }
         say("A worker sends them; the sandbox drops one answer, fails two requests, and lets some tasks fail …")
         let settings = WorkerSettings(
             polling: PollSchedule(first: .milliseconds(200), interval: .milliseconds(100)),
             retry: RetryPolicy(
-                maximumAttempts: .max, baseDelay: .milliseconds(100), maximumDelay: .seconds(1), maximumRetryAfter: .seconds(5)),
+                maximumAttempts: .max, baseDelay: .milliseconds(100), maximumDelay: .seconds(1),
+                maximumRetryAfter: .seconds(5)),
             stopsWhenIdle: true)
         try await WorkerCommand.run(
-            Worker(ledger: ledger, pool: books.pool, client: client, settings: settings, logger: Logger(label: "usage.worker")))
+            Worker(
+                ledger: ledger, pool: books.pool, client: client, settings: settings,
+                logger: Logger(label: "usage.worker")))
         _ = try await ledger.readBalance(from: client)
     }
 
@@ -104,7 +115,8 @@ struct DemoCommand: AsyncParsableCommand {
         var refusals: [Refusal] = []
         for number in 1...count {
             let draft = try Draft(
-                project: project, request: GenerationRequest(model: "kling-v2-5-turbo-pro", prompt: "Scene \(number) of \(project)"),
+                project: project,
+                request: GenerationRequest(model: "kling-v2-5-turbo-pro", prompt: "Scene \(number) of \(project)"),
                 references: [], clientRequestID: nil)
             switch await submission.submit(draft) {
             case .queued: break
@@ -134,7 +146,9 @@ struct DemoCommand: AsyncParsableCommand {
             ("tasks", Int64(theirs.tasks), report.total.figure("tasks")),
         ]
         var table = TextTable([.text("provider's books and ours"), .number("provider"), .number("ours")])
-        for (name, provider, ours) in figures { table.add([name, Credits(provider).description, Credits(ours).description]) }
+        for (name, provider, ours) in figures {
+            table.add([name, Credits(provider).description, Credits(ours).description])
+        }
         Terminal.print("\n" + table.render())
         guard differences.isEmpty, theirs.isBalanced, figures.allSatisfy({ $0.1 == $0.2 }) else {
             throw Mistake("The books differ; that is a bug. Run again with --keep and see: usage verify")

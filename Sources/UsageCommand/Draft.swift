@@ -25,7 +25,8 @@ struct Draft: Sendable {
         // The contract also limits the references, so it sees them with URLs that stand for those to come.
         var complete = request
         complete.references = files.map {
-            MediaReference(url: "https://example.invalid/\(files.count)", kind: $0.kind, name: $0.name, mimeType: $0.contentType)
+            MediaReference(
+                url: "https://example.invalid/\(files.count)", kind: $0.kind, name: $0.name, mimeType: $0.contentType)
         }
         complete.clientRequestID = clientRequestID
         try complete.validate()

@@ -1,3 +1,5 @@
+import Logging
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
@@ -15,6 +17,6 @@ enum Environment {
         return value
     }
 
-    /// How much is logged to stderr.
-    static var logLevel: String { value("USAGE_LOG_LEVEL") ?? "warning" }
+    /// How much is logged to stderr, where it is set.
+    static var logLevel: Logger.Level? { value("USAGE_LOG_LEVEL").flatMap { Logger.Level(rawValue: $0) } }
 }

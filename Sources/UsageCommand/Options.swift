@@ -23,13 +23,15 @@ enum Check {
     static func slug(_ text: String, _ what: String) throws {
         guard Slug.isValid(text) else {
             throw ValidationError(
-                "'\(text)' is not a name for a \(what); use 1 to 63 lower-case letters, digits, - or _, such as film-team.")
+                "'\(text)' is not a name for a \(what); use 1 to 63 lower-case letters, digits, - or _, such as film-team."
+            )
         }
     }
 
     static func credits(_ amount: Int64, atLeast least: Int64 = 0) throws {
         guard amount >= least, amount <= Credits.largestAccepted.amount else {
-            throw ValidationError("'\(amount)' is not a number of credits; write a whole number from \(least) to 10^15.")
+            throw ValidationError(
+                "'\(amount)' is not a number of credits; write a whole number from \(least) to 10^15.")
         }
     }
 

@@ -42,14 +42,17 @@ struct PostgresCommand: AsyncParsableCommand {
 
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say whether it runs, and where.", discussion: "EXAMPLE:\n  psql \"$(usage postgres status --url)\"")
+            abstract: "Say whether it runs, and where.",
+            discussion: "EXAMPLE:\n  psql \"$(usage postgres status --url)\"")
 
         @Flag(help: "Print only the URL of the running server.")
         var url = false
 
         func run() async throws {
             let status = PostgresCommand.server.status()
-            guard !url || status.isRunning else { throw Mistake("It does not run; start it with: usage postgres start") }
+            guard !url || status.isRunning else {
+                throw Mistake("It does not run; start it with: usage postgres start")
+            }
             PostgresCommand.print(status, onlyURL: url)
         }
     }

@@ -24,7 +24,8 @@ struct PriceCommand: AsyncParsableCommand {
             discussion: """
                 EXAMPLE: another FIXED model, and a dearer parameter value from June on
                   usage price set kling-2-6 --credits 55
-                  usage price set kling-v2-5-turbo-pro --credits 84 --when duration=10 --from 2026-06-01T00:00:00Z
+                  usage price set kling-v2-5-turbo-pro --credits 84 --when duration=10 \\
+                    --from 2026-06-01T00:00:00Z
                 """)
 
         @Argument(help: "The provider's model id.")
@@ -36,7 +37,9 @@ struct PriceCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Only for this value of a request parameter.", valueName: "parameter=value"))
         var when: String?
 
-        @Option(help: ArgumentHelp("First moment at which it holds, as 2026-06-01T00:00:00Z; now without it.", valueName: "moment"))
+        @Option(
+            help: ArgumentHelp(
+                "First moment at which it holds, as 2026-06-01T00:00:00Z; now without it.", valueName: "moment"))
         var from: String?
 
         @OptionGroup var wallet: WalletOption
@@ -46,7 +49,8 @@ struct PriceCommand: AsyncParsableCommand {
                 throw ValidationError("'\(credits)' is not a price; write a whole number of credits from 1 to 10^9.")
             }
             guard (1...128).contains(model.utf8.count) else {
-                throw ValidationError("'\(model)' is not a model id; write it as in the provider's list, such as kling-2-6.")
+                throw ValidationError(
+                    "'\(model)' is not a model id; write it as in the provider's list, such as kling-2-6.")
             }
             if let when, condition == nil {
                 throw ValidationError("'\(when)' is not a parameter and its value; write it as duration=10.")
@@ -67,9 +71,11 @@ struct PriceCommand: AsyncParsableCommand {
         func run() async throws {
             try await Books.open { books in
                 try await books.ledger(of: wallet.wallet).setPrice(
-                    Price(model: model, parameter: condition, amount: Credits(credits), effectiveFrom: moment ?? Date()))
+                    Price(model: model, parameter: condition, amount: Credits(credits), effectiveFrom: moment ?? Date())
+                )
             }
-            Terminal.note("A task of \(model)\(when.map { " with \($0)" } ?? "") holds \(Credits(credits)) credits from then on.")
+            Terminal.note(
+                "A task of \(model)\(when.map { " with \($0)" } ?? "") holds \(Credits(credits)) credits from then on.")
         }
     }
 

@@ -1,14 +1,13 @@
 import Ledger
 import Logging
 import RivyaClient
+import Worker
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
     import Foundation
 #endif
-
-import Worker
 
 /// The provider as a wallet's commands reach it.
 enum Provider {
@@ -23,7 +22,8 @@ enum Provider {
         let found = try RivyaConfiguration.fromEnvironment(Environment.all, keyVariable: wallet.apiKeyVariable)
         guard found.apiKey != nil else {
             throw Mistake(
-                "There is no API key for wallet \(wallet.slug); put it into the environment variable \(wallet.apiKeyVariable).")
+                "There is no API key for wallet \(wallet.slug); put it into the environment variable \(wallet.apiKeyVariable)."
+            )
         }
         let configuration = try RivyaConfiguration(
             baseURL: found.baseURL, apiKey: found.apiKey, requestTimeout: timeout, maximumConcurrentRequests: requests,
@@ -42,7 +42,8 @@ enum Provider {
     /// Takes the wallet's first reading where there is none and the environment has its key, so that the gate opens.
     static func readFirstBalance(of ledger: Ledger, in books: Books) async throws {
         let wallet = ledger.wallet
-        guard hasKey(wallet), try await Wallet.all(in: books.pool, slug: wallet.slug).first?.balance.readAt == nil else { return }
+        guard hasKey(wallet), try await Wallet.all(in: books.pool, slug: wallet.slug).first?.balance.readAt == nil
+        else { return }
         try await withClient(of: wallet) { _ = try await ledger.readBalance(from: $0) }
     }
 }

@@ -19,8 +19,8 @@ struct ReportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report", abstract: "Report a month's spend by project, model or day.",
         discussion: """
-            Credits belong to the month, in the wallet's time zone, in which they were held. In each row
-            reserved = charged + released + held; a report that does not add up is not printed. tasks counts what the
+            Credits belong to the month, in the wallet's time zone, in which they were held. In each row \
+            reserved = charged + released + held; a report that does not add up is not printed. tasks counts what the \
             guard admitted; refused requests stand beside it.
 
             EXAMPLE: May for finance, as a file that a spreadsheet opens

@@ -29,7 +29,9 @@ final class ReportOutput: Sendable {
             return
         }
         let file = open(path + ".partial", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard file >= 0 else { throw ReportError.unwritable("\(path) cannot be made: \(String(cString: strerror(errno)))") }
+        guard file >= 0 else {
+            throw ReportError.unwritable("\(path) cannot be made: \(String(cString: strerror(errno)))")
+        }
         target = Mutex(Target(file: file))
     }
 

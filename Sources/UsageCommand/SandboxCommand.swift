@@ -7,12 +7,13 @@ struct SandboxCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sandbox", abstract: "Run a stand-in for Rivya on this machine, with its own books.",
         discussion: """
-            It keeps the documented contract. GET /books returns its own account of everything; under /sandbox it takes
+            It keeps the documented contract. GET /books returns its own account of everything; under /sandbox it takes \
             orders (see docs/sandbox.md). No credit of yours is spent.
 
-            EXAMPLE: a wallet of 1260 credits, every tenth task fails, and one answer in five is lost
+            EXAMPLE: every tenth task fails, and one answer in five is lost
               usage sandbox --port 8080 --credits 1260 --failures 0.1 --fault cut=0.2
-              RIVYA_BASE_URL=http://127.0.0.1:8080 RIVYA_API_KEY=rvya_sk_sandbox usage worker
+              export RIVYA_BASE_URL=http://127.0.0.1:8080 RIVYA_API_KEY=rvya_sk_sandbox
+              usage worker
             """)
 
     @Option(help: "Where to listen; 0 takes any free port.")
@@ -43,16 +44,23 @@ struct SandboxCommand: AsyncParsableCommand {
     var settings: String?
 
     func validate() throws {
-        guard (0...65_535).contains(port) else { throw ValidationError("'\(port)' is not a port; write one from 0 to 65535.") }
+        guard (0...65_535).contains(port) else {
+            throw ValidationError("'\(port)' is not a port; write one from 0 to 65535.")
+        }
         guard credits >= 0 else { throw ValidationError("'\(credits)' is not a balance; write 0 or more.") }
-        guard (0...1).contains(failures) else { throw ValidationError("'\(failures)' is not a share; write one from 0 to 1.") }
-        guard (0...86_400).contains(seconds) else { throw ValidationError("'\(seconds)' is not a time; write seconds from 0 to 86400.") }
+        guard (0...1).contains(failures) else {
+            throw ValidationError("'\(failures)' is not a share; write one from 0 to 1.")
+        }
+        guard (0...86_400).contains(seconds) else {
+            throw ValidationError("'\(seconds)' is not a time; write seconds from 0 to 86400.")
+        }
         for text in fault { _ = try SandboxCommand.fault(text) }
     }
 
     private static func fault(_ text: String) throws -> (Fault, Double) {
         let parts = text.split(separator: "=", omittingEmptySubsequences: false)
-        guard parts.count == 2, let fault = Fault(rawValue: String(parts[0])), let share = Double(parts[1]), (0...1).contains(share)
+        guard parts.count == 2, let fault = Fault(rawValue: String(parts[0])), let share = Double(parts[1]),
+            (0...1).contains(share)
         else {
             let known = Fault.allCases.map(\.rawValue).joined(separator: ", ")
             throw ValidationError("'\(text)' is not a fault and its share; write it as cut=0.2, with one of \(known).")
@@ -70,7 +78,9 @@ struct SandboxCommand: AsyncParsableCommand {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 let port = try await sandbox.waitForPort()
-                Terminal.note("The sandbox listens on http://\(host):\(port) and takes the key \(SandboxSettings.defaultKey); stop it with Ctrl-C.")
+                Terminal.note(
+                    "The sandbox listens on http://\(host):\(port) and takes the key \(SandboxSettings.defaultKey); stop it with Ctrl-C."
+                )
             }
             group.addTask {
                 try await ServiceGroup(

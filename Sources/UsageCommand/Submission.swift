@@ -44,7 +44,8 @@ struct Submission: Sendable {
         var uploaded: [MediaReference] = []
         for file in draft.references {
             do throws(RivyaError) {
-                let answer = try await client.upload(file, model: draft.request.model, clientRequestID: task.description)
+                let answer = try await client.upload(
+                    file, model: draft.request.model, clientRequestID: task.description)
                 uploaded.append(MediaReference(file, uploaded: answer))
             } catch {
                 throw try await recordFailedUpload(of: file, for: task, draft, error)
@@ -64,10 +65,13 @@ struct Submission: Sendable {
             // The provider will not take this file, so the task can never be sent; nothing was, so all is released.
             _ = try await ledger.settle(
                 Settlement(
-                    taskID: task, leaseToken: 0, outcome: .rejected, charged: .zero, errorCode: error.code, settledAt: Date()))
+                    taskID: task, leaseToken: 0, outcome: .rejected, charged: .zero, errorCode: error.code,
+                    settledAt: Date()))
             return Mistake("The provider refuses \(file.name): \(error.message) The credits were released.")
         }
-        let again = draft.clientRequestID.map { "submit it again with --client-request-id \($0)" } ?? "resolve it: usage task resolve \(task) --released --reason … --by …"
+        let again =
+            draft.clientRequestID.map { "submit it again with --client-request-id \($0)" }
+            ?? "resolve it: usage task resolve \(task) --released --reason … --by …"
         return Mistake("\(file.name) could not be uploaded (\(error)); the credits stay held: \(again)")
     }
 }

@@ -14,16 +14,17 @@ struct SubmitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "submit", abstract: "Submit a task, or a file of tasks, through the budget guard.",
         discussion: """
-            The credits are held before anything is sent; a worker (usage worker) sends the task. Asking again with the same
+            The credits are held before anything is sent; a worker (usage worker) sends the task. Asking again with the same \
             --client-request-id returns the first answer. Exit code 2: the guard refused.
 
             EXAMPLE: one task, one with a first and a last frame, and a file of many
               usage submit --project films --prompt "A lighthouse at dawn"
-              usage submit --project films --prompt "Day turns to night" --reference day.png --reference night.png
+              usage submit --project films --prompt "Day turns to night" \\
+                --reference day.png --reference night.png
               usage submit --file tasks.jsonl
 
             A LINE OF A FILE
-              {"project": "films", "prompt": "A lighthouse", "params": {"duration": "10"}, "client_request_id": "film-1"}
+              {"project": "films", "prompt": "Dawn", "client_request_id": "film-1"}
             """)
 
     @Option(help: "The project that pays.")
@@ -50,7 +51,9 @@ struct SubmitCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Another parameter of the model: name=text, or name:=number.", valueName: "name=value"))
     var param: [String] = []
 
-    @Option(help: ArgumentHelp("An image to start from; a second one to end with. JPEG, PNG or WebP, 10 MB.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "An image to start from; a second one to end with. JPEG, PNG or WebP, 10 MB.", valueName: "file"))
     var reference: [String] = []
 
     @Option(help: ArgumentHelp("Your own name for the request, so that it can be asked again.", valueName: "id"))
@@ -67,13 +70,17 @@ struct SubmitCommand: AsyncParsableCommand {
 
     func validate() throws {
         if file != nil {
-            guard prompt == nil, reference.isEmpty, clientRequestID == nil, parameterOptions.isEmpty, param.isEmpty else {
-                throw ValidationError("With --file, prompt, parameters and references stand in the file; leave the options out.")
+            guard prompt == nil, reference.isEmpty, clientRequestID == nil, parameterOptions.isEmpty, param.isEmpty
+            else {
+                throw ValidationError(
+                    "With --file, prompt, parameters and references stand in the file; leave the options out.")
             }
             return
         }
         guard project != nil else { throw ValidationError("The project is missing; name it with --project films.") }
-        guard prompt != nil else { throw ValidationError("The prompt is missing; give it with --prompt \"A lighthouse at dawn\".") }
+        guard prompt != nil else {
+            throw ValidationError("The prompt is missing; give it with --prompt \"A lighthouse at dawn\".")
+        }
         for text in param where !text.contains("=") || text.hasPrefix("=") || text.hasPrefix(":=") {
             throw ValidationError("'\(text)' is not a parameter; write it as name=text or name:=0.5.")
         }
@@ -105,7 +112,8 @@ struct SubmitCommand: AsyncParsableCommand {
         }
         return [
             try Draft(
-                project: project ?? "", request: GenerationRequest(model: model, prompt: prompt, parameters: parameters),
+                project: project ?? "",
+                request: GenerationRequest(model: model, prompt: prompt, parameters: parameters),
                 references: reference, clientRequestID: clientRequestID)
         ]
     }
@@ -189,12 +197,15 @@ struct SubmitCommand: AsyncParsableCommand {
         switch outcome {
         case .queued(let reservation):
             Line(
-                outcome: "queued", taskID: "\(reservation.taskID)", amountCredits: reservation.amount.amount, reasons: nil, error: nil)
+                outcome: "queued", taskID: "\(reservation.taskID)", amountCredits: reservation.amount.amount,
+                reasons: nil, error: nil)
         case .refused(let refusal):
             Line(
-                outcome: "refused", taskID: "\(refusal.taskID)", amountCredits: refusal.amount.amount, reasons: refusal.reasons,
+                outcome: "refused", taskID: "\(refusal.taskID)", amountCredits: refusal.amount.amount,
+                reasons: refusal.reasons,
                 error: nil)
-        case .failed(let sentence): Line(outcome: "failed", taskID: nil, amountCredits: nil, reasons: nil, error: sentence)
+        case .failed(let sentence):
+            Line(outcome: "failed", taskID: nil, amountCredits: nil, reasons: nil, error: sentence)
         }
     }
 

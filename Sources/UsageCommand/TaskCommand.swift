@@ -15,7 +15,8 @@ struct TaskCommand: AsyncParsableCommand {
         discussion: """
             EXAMPLE: see what happened, then end it with what Rivya's web page shows
               usage task 019a8f3e-5a00-7c3d-9b1e-2f6a7d8c9b0a
-              usage task resolve 019a8f3e-5a00-7c3d-9b1e-2f6a7d8c9b0a --released --reason "not on Rivya's list" --by ann
+              usage task resolve 019a8f3e-5a00-7c3d-9b1e-2f6a7d8c9b0a --released \\
+                --reason "not on Rivya's list" --by ann
             """,
         subcommands: [Show.self, Resolve.self], defaultSubcommand: Show.self)
 
@@ -43,7 +44,8 @@ struct TaskCommand: AsyncParsableCommand {
                     Terminal.print(format.format == .json ? JSONOutput.text(TaskLine(details)) : text(details))
                 } else if let (project, refusal) = try await ledger.refusal(id) {
                     Terminal.print(
-                        format.format == .json ? JSONOutput.text(RefusalLine(project, refusal)) : text(project, refusal))
+                        format.format == .json ? JSONOutput.text(RefusalLine(project, refusal)) : text(project, refusal)
+                    )
                 } else {
                     throw Mistake("There is no task \(id) in wallet \(wallet.wallet); see: usage tasks")
                 }
@@ -61,7 +63,9 @@ struct TaskCommand: AsyncParsableCommand {
             if task.state == "unknown", details.dueAt == nil {
                 facts.append(("needs", "a person: usage task resolve \(task.id) --charged N | --released"))
             }
-            if task.state == "queued", details.body == nil { facts.append(("waits for", "its references to be uploaded")) }
+            if task.state == "queued", details.body == nil {
+                facts.append(("waits for", "its references to be uploaded"))
+            }
             if let urls = details.resultURLs { facts.append(("results", urls)) }
             if let body = details.body { facts.append(("request", String(decoding: body, as: UTF8.self))) }
             var table = TextTable([.text("at"), .text("event"), .text("detail")])
@@ -87,11 +91,12 @@ struct TaskCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "End a task's hold by hand, with what the provider's own page shows.",
             discussion: """
-                For a task in state unknown. Who says so, and why, is recorded. Should the provider say otherwise later, the
+                For a task in state unknown. Who says so, and why, is recorded. Should the provider say otherwise later, the \
                 difference is booked as a correction.
 
                 EXAMPLE:
-                  usage task resolve 019a8f3e-5a00-7c3d-9b1e-2f6a7d8c9b0a --charged 42 --reason "seen on Rivya" --by ann
+                  usage task resolve 019a8f3e-5a00-7c3d-9b1e-2f6a7d8c9b0a --charged 42 \\
+                    --reason "seen on Rivya" --by ann
                 """)
 
         @Argument(help: "The task's id.")
@@ -174,7 +179,9 @@ private struct TaskLine: Encodable {
         reservedCredits = task.reserved.amount
         chargedCredits = task.charged.amount
         dueAt = details.dueAt
-        events = details.events.map { Event(entryNumber: $0.entryNumber, event: $0.event, at: $0.at, detail: $0.detail) }
+        events = details.events.map {
+            Event(entryNumber: $0.entryNumber, event: $0.event, at: $0.at, detail: $0.detail)
+        }
     }
 }
 

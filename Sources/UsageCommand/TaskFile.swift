@@ -47,7 +47,9 @@ enum TaskFile {
         var drafts: [Draft] = []
         for (index, line) in data.split(separator: 10, omittingEmptySubsequences: false).enumerated() {
             guard !line.allSatisfy({ $0 == 32 || $0 == 9 || $0 == 13 }) else { continue }
-            guard drafts.count < maximumLines else { throw Mistake("\(path) has more than \(maximumLines) tasks; split it.") }
+            guard drafts.count < maximumLines else {
+                throw Mistake("\(path) has more than \(maximumLines) tasks; split it.")
+            }
             do {
                 drafts.append(try draft(Data(line), project: project, model: model))
             } catch {

@@ -84,7 +84,8 @@ struct TasksCommand: AsyncParsableCommand {
         case .json: Terminal.print(JSONOutput.text(tasks.map { Line($0) }))
         case .table:
             var table = TextTable([
-                .text("task"), .text("project"), .text("model"), .text("state"), .number("reserved"), .number("charged"),
+                .text("task"), .text("project"), .text("model"), .text("state"), .number("reserved"),
+                .number("charged"),
                 .text("submitted_at"),
             ])
             for task in tasks {
@@ -94,7 +95,9 @@ struct TasksCommand: AsyncParsableCommand {
                 ])
             }
             Terminal.print(table.render())
-            if tasks.count == limit, let last = tasks.last { Terminal.note("Older ones: usage tasks --before \(last.id)") }
+            if tasks.count == limit, let last = tasks.last {
+                Terminal.note("Older ones: usage tasks --before \(last.id)")
+            }
         }
     }
 }

@@ -12,10 +12,11 @@ struct UsageCommand: AsyncParsableCommand {
               usage demo
 
             SETTINGS (environment)
-              DATABASE_URL     PostgreSQL 15 or newer; without it, usage runs a private one in USAGE_HOME
-              USAGE_HOME       data folder of that private PostgreSQL
-              RIVYA_API_KEY    the provider's API key (of wallet main; others name their own variable)
+              DATABASE_URL     PostgreSQL 15 or newer; a private one runs without it
+              USAGE_HOME       data folder of the private PostgreSQL
+              RIVYA_API_KEY    the provider's API key, for wallet main
               RIVYA_BASE_URL   the provider; https://rivya.ai unless set
+              USAGE_LOG_LEVEL  debug, info, notice, warning or error
 
             EXIT CODES: 0 done, 1 failed, 2 refused by the guard, 64 wrong usage
             """,
@@ -29,7 +30,7 @@ struct UsageCommand: AsyncParsableCommand {
     static func main() async {
         LoggingSystem.bootstrap { label in
             var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = Logger.Level(rawValue: Environment.logLevel) ?? .warning
+            handler.logLevel = Environment.logLevel ?? .warning
             return handler
         }
         await main(nil)

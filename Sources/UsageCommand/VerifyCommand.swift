@@ -33,7 +33,9 @@ struct VerifyCommand: AsyncParsableCommand {
         case .table:
             var table = TextTable([.text("rule"), .text("wallet"), .text("subject"), .text("found"), .text("expected")])
             for difference in differences {
-                table.add([difference.rule, difference.wallet, difference.subject, difference.found, difference.expected])
+                table.add([
+                    difference.rule, difference.wallet, difference.subject, difference.found, difference.expected,
+                ])
             }
             Terminal.print(table.render())
         }

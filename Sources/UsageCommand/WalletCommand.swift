@@ -16,7 +16,8 @@ struct WalletCommand: AsyncParsableCommand {
         discussion: """
             EXAMPLE: record what Rivya's web page shows, and make a second wallet
               usage wallet --set 12600 --by ann
-              usage wallet create studio --time-zone Europe/Berlin --key-variable RIVYA_API_KEY_STUDIO
+              usage wallet create studio --time-zone Europe/Berlin \\
+                --key-variable RIVYA_API_KEY_STUDIO
             """,
         subcommands: [Show.self, Create.self], defaultSubcommand: Show.self)
 
@@ -44,7 +45,8 @@ struct WalletCommand: AsyncParsableCommand {
 
         func validate() throws {
             guard (set == nil) == (by == nil) else {
-                throw ValidationError("--set and --by go together: who says so is recorded, as in --set 12600 --by ann.")
+                throw ValidationError(
+                    "--set and --by go together: who says so is recorded, as in --set 12600 --by ann.")
             }
             guard !read || set == nil else { throw ValidationError("Use --read or --set, not both.") }
             if let set { try Check.credits(set) }
@@ -70,7 +72,8 @@ struct WalletCommand: AsyncParsableCommand {
                 reading = try await Provider.withClient(of: ledger.wallet) { try await ledger.readBalance(from: $0) }
             }
             guard reading.unattributed != .zero else { return }
-            Terminal.note("\(reading.unattributed) credits left the wallet since the last reading by no task of this service.")
+            Terminal.note(
+                "\(reading.unattributed) credits left the wallet since the last reading by no task of this service.")
         }
     }
 
@@ -79,7 +82,8 @@ struct WalletCommand: AsyncParsableCommand {
             abstract: "Make a wallet for another provider account.",
             discussion: """
                 EXAMPLE:
-                  usage wallet create studio --time-zone Europe/Berlin --key-variable RIVYA_API_KEY_STUDIO
+                  usage wallet create studio --time-zone Europe/Berlin \\
+                    --key-variable RIVYA_API_KEY_STUDIO
                 """)
 
         @Argument(help: "Its name: lower-case letters, digits, - and _.")
@@ -88,24 +92,31 @@ struct WalletCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("The time zone of its days and months.", valueName: "zone"))
         var timeZone = "UTC"
 
-        @Option(help: ArgumentHelp("The environment variable that holds its API key; never the key itself.", valueName: "name"))
+        @Option(
+            help: ArgumentHelp(
+                "The environment variable that holds its API key; never the key itself.", valueName: "name"))
         var keyVariable: String
 
         func validate() throws {
             try Check.slug(slug, "wallet")
             let isName = keyVariable.utf8.allSatisfy { (65...90).contains($0) || (48...57).contains($0) || $0 == 95 }
-            guard (1...128).contains(keyVariable.utf8.count), isName, keyVariable.utf8.first.map({ !(48...57).contains($0) }) == true
+            guard (1...128).contains(keyVariable.utf8.count), isName,
+                keyVariable.utf8.first.map({ !(48...57).contains($0) }) == true
             else {
                 // A key that was given by mistake is not repeated here.
-                throw ValidationError("--key-variable takes the name of an environment variable, such as RIVYA_API_KEY_STUDIO, not a key.")
+                throw ValidationError(
+                    "--key-variable takes the name of an environment variable, such as RIVYA_API_KEY_STUDIO, not a key."
+                )
             }
         }
 
         func run() async throws {
             try await Books.open { books in
-                try await Wallet.create(slug, timeZone: timeZone, apiKeyVariable: keyVariable, at: Date(), in: books.pool)
+                try await Wallet.create(
+                    slug, timeZone: timeZone, apiKeyVariable: keyVariable, at: Date(), in: books.pool)
             }
-            Terminal.note("Made wallet \(slug); its gate opens with its first reading: usage wallet --read --wallet \(slug)")
+            Terminal.note(
+                "Made wallet \(slug); its gate opens with its first reading: usage wallet --read --wallet \(slug)")
         }
     }
 }
@@ -144,13 +155,15 @@ private enum WalletList {
                     }))
         case .table:
             var table = TextTable([
-                .text("wallet"), .number("reading"), .text("read_at"), .number("available"), .number("held"), .number("charged"),
+                .text("wallet"), .number("reading"), .text("read_at"), .number("available"), .number("held"),
+                .number("charged"),
                 .number("unattributed"), .number("guard_misses"), .text("gate"),
             ])
             for (wallet, balance) in wallets {
                 table.add([
                     wallet.slug, balance.reading?.description ?? "none", balance.readAt?.text ?? "never",
-                    balance.available?.description ?? "none", "\(balance.held)", "\(balance.charged)", "\(balance.unattributed)",
+                    balance.available?.description ?? "none", "\(balance.held)", "\(balance.charged)",
+                    "\(balance.unattributed)",
                     "\(balance.guardMisses)", balance.gate?.rawValue ?? "open",
                 ])
             }

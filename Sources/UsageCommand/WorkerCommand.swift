@@ -9,7 +9,7 @@ struct WorkerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "worker", abstract: "Send tasks, follow them and book what became of them.",
         discussion: """
-            Any number of workers may run. On SIGTERM or Ctrl-C a worker takes nothing new and finishes what it has in hand.
+            Any number of workers may run. On SIGTERM or Ctrl-C a worker takes nothing new and finishes what it has in hand. \
             A worker that dies loses nothing: another takes its tasks within seconds.
 
             EXAMPLE: work until everything has ended, then stop
@@ -41,7 +41,8 @@ struct WorkerCommand: AsyncParsableCommand {
             throw ValidationError("'\(concurrency)' is not a number of tasks in hand; write one from 1 to 1024.")
         }
         for (name, seconds) in [
-            ("--poll-interval", pollInterval), ("--reading-interval", readingInterval), ("--request-timeout", requestTimeout),
+            ("--poll-interval", pollInterval), ("--reading-interval", readingInterval),
+            ("--request-timeout", requestTimeout),
             ("--lease", lease),
         ] where !(0.05...86_400).contains(seconds) {
             throw ValidationError("'\(seconds)' is not a time for \(name); write seconds from 0.05 to 86400.")
@@ -55,8 +56,10 @@ struct WorkerCommand: AsyncParsableCommand {
                 first: min(.seconds(2), .seconds(pollInterval)), interval: .seconds(pollInterval),
                 slowest: max(.seconds(60), .seconds(pollInterval))),
             readingInterval: .seconds(readingInterval), stopsWhenIdle: untilIdle)
+        var logger = Logger(label: "usage.worker")
+        logger.logLevel = Environment.logLevel ?? .info
         // One connection listens, one writes the books, and two are for the rest.
-        try await Books.open(connections: 4) { books in
+        try await Books.open(connections: 4) { [logger] books in
             let ledger = try await books.ledger(of: wallet.wallet)
             try await Provider.withClient(
                 of: ledger.wallet, requests: concurrency, timeout: .seconds(requestTimeout), retry: .never
@@ -64,7 +67,7 @@ struct WorkerCommand: AsyncParsableCommand {
                 try await WorkerCommand.run(
                     Worker(
                         ledger: ledger, pool: books.pool, client: client, settings: settings,
-                        logger: Logger(label: "usage.worker")))
+                        logger: logger))
             }
         }
     }

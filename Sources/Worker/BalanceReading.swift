@@ -54,6 +54,7 @@ extension Worker {
                 if isUrgent || isOld { _ = try await ledger.readBalance(from: client, clock: clock) }
                 failures = 0
             } catch {
+                guard !Task.isCancelled else { return }
                 failures += 1
                 logger.warning("the balance cannot be read", metadata: ["error": "\(error)"])
                 if case .provider(let error) = error { await record(nil, .credits, attempt: failures, error) }

@@ -20,7 +20,8 @@ extension Worker {
             do throws(LedgerError) {
                 return try await fact()
             } catch {
-                guard error.isTransient, !Task.isCancelled else {
+                guard !Task.isCancelled else { return nil }
+                guard error.isTransient else {
                     logger.error("the books do not take an entry", metadata: ["error": "\(error)"])
                     return nil
                 }

@@ -32,7 +32,10 @@ extension Worker {
     private func accept(_ task: LeasedTask, _ generation: Generation) async {
         let now = clock()
         var generator = SystemRandomNumberGenerator()
-        let pollAt = now + settings.polling.delay(polls: 0, age: .zero, using: &generator).seconds
+        // A task may come back ended: it failed for want of credits, or an earlier request for it was taken.
+        let delay =
+            generation.status.isTerminal ? .zero : settings.polling.delay(polls: 0, age: .zero, using: &generator)
+        let pollAt = now + delay.seconds
         let acceptance = Acceptance(
             taskID: task.id, providerTaskID: generation.id, reserved: generation.reservedCredits.map(Credits.init),
             acceptedAt: generation.createdAt ?? now, pollAt: pollAt)

@@ -47,22 +47,34 @@ public struct Worker: Service {
     /// Works until graceful shutdown, or until nothing is left where the settings say so. Takes nothing new once
     /// shutdown begins, but finishes what it has: the provider bills it.
     public func run() async throws {
-        try await withGracefulShutdownHandler {
-            try await withThrowingTaskGroup(of: Void.self) { companions in
+        logger.info("worker started", metadata: ["concurrency": "\(settings.concurrency)"])
+        defer { logger.info("worker stopped") }
+        let failure = await withGracefulShutdownHandler {
+            await withTaskGroup(of: Void.self) { companions in
                 companions.addTask { await listen() }
                 companions.addTask { await keepLeases() }
                 companions.addTask { await keepBalanceRead() }
-                try await withThrowingDiscardingTaskGroup { hands in try await dispatch(to: &hands) }
+                let failure = await withDiscardingTaskGroup { hands in await dispatch(to: &hands) }
                 companions.cancelAll()
+                return failure
             }
         } onGracefulShutdown: {
             due.ring()
         }
+        if let failure { throw failure }
     }
 
-    private func dispatch(to hands: inout ThrowingDiscardingTaskGroup<any Error>) async throws {
+    /// Hands out due tasks.
+    ///
+    /// - Returns: Why it cannot go on, where that is so. Throwing it would cancel the tasks in hand and leave each of them
+    ///   in doubt.
+    private func dispatch(to hands: inout DiscardingTaskGroup) async -> WorkerError? {
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
-            if let refused = lanes.takeRefusedKey() { try await pause(refused) }
+            if let refused = lanes.takeRefusedKey() {
+                guard !settings.stopsWhenIdle else { return .keyRefused(refused, variable: ledger.wallet.apiKeyVariable) }
+                await pause(refused)
+                continue
+            }
             do throws(LedgerError) {
                 let tasks = try await claim()
                 lanes.take(tasks)
@@ -74,21 +86,23 @@ public struct Worker: Service {
                     }
                 }
                 guard tasks.isEmpty else { continue }
-                guard let wait = try await timeUntilDue() else { return }
+                guard let wait = try await timeUntilDue() else { return nil }
                 await due.wait(atMost: wait)
             } catch {
-                guard error.isTransient else { throw WorkerError.ledger(error) }
+                guard error.isTransient else { return Task.isCancelled ? nil : .ledger(error) }
                 logger.warning("the database cannot be used, trying again", metadata: ["error": "\(error)"])
                 await due.wait(atMost: .seconds(1))
             }
         }
+        return nil
     }
 
     private func claim() async throws(LedgerError) -> [LeasedTask] {
-        let free = settings.concurrency - lanes.count
-        guard free > 0 else { return [] }
+        let inHand = lanes.leases.keys
+        guard inHand.count < settings.concurrency else { return [] }
         let now = clock()
-        return try await ledger.claim(upTo: free, at: now, leaseUntil: now + settings.lease.seconds)
+        return try await ledger.claim(
+            upTo: settings.concurrency - inHand.count, at: now, leaseUntil: now + settings.lease.seconds, except: inHand)
     }
 
     /// How long nothing will be due; nil where all is done and the worker is to stop then.
@@ -99,17 +113,18 @@ public struct Worker: Service {
         if settings.stopsWhenIdle, next.unfinished == 0, lanes.count == 0 { return nil }
         // A wake-up may be lost with its connection, so even an idle worker looks again now and then.
         guard let dueAt = next.dueAt else { return settings.lease }
-        return min(settings.lease, max(.milliseconds(1), .seconds(dueAt.timeIntervalSince(clock()))))
+        return min(settings.lease, max(.milliseconds(10), .seconds(dueAt.timeIntervalSince(clock()))))
     }
 
-    private func pause(_ refused: RivyaError) async throws {
-        let error = WorkerError.keyRefused(refused, variable: ledger.wallet.apiKeyVariable)
-        guard !settings.stopsWhenIdle else { throw error }
+    /// Takes nothing for a while: the key would be refused for the next task too.
+    private func pause(_ refused: RivyaError) async {
         logger.error("the provider refuses the API key; tasks stay queued", metadata: ["code": "\(refused.code)"])
         let end = ContinuousClock.now + settings.retry.maximumDelay
         while !Task.isShuttingDownGracefully, !Task.isCancelled, ContinuousClock.now < end {
             await due.wait(atMost: end - ContinuousClock.now)
         }
+        // The tasks that were in hand were refused as well; that is no news.
+        _ = lanes.takeRefusedKey()
     }
 
     /// Wakes the dispatcher when the guard admits a task.
@@ -134,7 +149,7 @@ public struct Worker: Service {
         while !Task.isCancelled {
             try? await Task.sleep(for: settings.lease / 3)
             let leases = lanes.leases
-            guard !leases.isEmpty else { continue }
+            guard !leases.isEmpty, !Task.isCancelled else { continue }
             do throws(LedgerError) {
                 let held = try await ledger.extend(leases, until: clock() + settings.lease.seconds)
                 if held.count < leases.count {

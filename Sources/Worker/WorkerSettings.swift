@@ -8,9 +8,10 @@ public struct WorkerSettings: Sendable {
     public var lease: Duration
     /// When the provider is asked how tasks stand.
     public var polling: PollSchedule
-    /// How long a failed request waits to be repeated; the number of attempts is bounded by `resendWindow`.
+    /// How long a failed request waits to be repeated. `resendWindow` bounds the attempts of a task in doubt; one that
+    /// was surely not taken is sent until it is.
     public var retry: RetryPolicy
-    /// How long after the first create request a task in doubt is still resent: nothing says how long the provider
+    /// How long after the first create request that may have been taken a task is still resent: nothing says how long the provider
     /// remembers an Idempotency-Key. After that a person decides.
     public var resendWindow: Duration
     /// How old a reading of the balance may become.

@@ -1,15 +1,15 @@
 import Postgres
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// A server of a test's own, to be killed, frozen and started again.
@@ -82,9 +82,9 @@ public struct PrivateServer: Sendable {
 
     private static func send(_ signal: Int32, to process: Int32) {
         #if canImport(Glibc)
-        _ = Glibc.kill(process, signal)
+            _ = Glibc.kill(process, signal)
         #else
-        _ = Darwin.kill(process, signal)
+            _ = Darwin.kill(process, signal)
         #endif
     }
 }

@@ -71,7 +71,7 @@ COMMENT ON COLUMN task_work.leased IS 'Whether a worker has it; due_at is then t
 COMMENT ON COLUMN task_work.attempts IS 'Create requests begun.';
 COMMENT ON COLUMN task_work.polls IS 'Status requests answered.';
 COMMENT ON COLUMN task_work.in_doubt IS 'Whether an earlier create request may have been taken: then a later no from the provider does not end the hold.';
-COMMENT ON COLUMN task_work.first_sent_at IS 'When the first create request began.';
+COMMENT ON COLUMN task_work.first_sent_at IS 'When the first create request began of those that may have been taken.';
 COMMENT ON COLUMN task_work.accepted_at IS 'When the provider accepted it.';
 COMMENT ON COLUMN task_work.provider_task_id IS 'The provider''s id of the task, once it is known.';
 

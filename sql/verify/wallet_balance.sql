@@ -1,5 +1,6 @@
 -- Each wallet's running totals equal its entries.
-SELECT wallet.slug AS wallet, kept.name AS subject, kept.value::text AS found, counted.value::text AS expected
+SELECT wallet.slug AS wallet, kept.name AS subject, coalesce(kept.value::text, 'none') AS found,
+       coalesce(counted.value::text, 'none') AS expected
 FROM wallet
 JOIN wallet_balance balance USING (wallet_id)
 CROSS JOIN LATERAL (
@@ -23,6 +24,12 @@ CROSS JOIN LATERAL (
     SELECT coalesce(sum(reading.unattributed_credits), 0) AS unattributed
     FROM wallet_reading reading WHERE reading.wallet_id = wallet.wallet_id
 ) AS readings
+LEFT JOIN LATERAL (
+    -- The newest: one that was asked for before the last changes nothing.
+    SELECT reading.current_credits, reading.entry_number FROM wallet_reading reading
+    WHERE reading.wallet_id = wallet.wallet_id
+    ORDER BY reading.seen_entry_number DESC, reading.entry_number DESC LIMIT 1
+) AS newest ON true
 CROSS JOIN LATERAL (
     SELECT count(*) AS misses FROM recorded_error error
     WHERE error.wallet_id = wallet.wallet_id AND error.code = 'insufficient_credits' AND error.act IN ('create', 'task')
@@ -31,12 +38,14 @@ CROSS JOIN LATERAL (VALUES
     ('reserved_credits', balance.reserved_credits), ('charged_credits', balance.charged_credits),
     ('released_credits', balance.released_credits), ('held_credits', balance.held_credits),
     ('waiting_credits', balance.waiting_credits), ('taken less returned', balance.taken_credits - balance.returned_credits),
-    ('unattributed_credits', balance.unattributed_credits), ('guard_misses', balance.guard_misses)
+    ('unattributed_credits', balance.unattributed_credits), ('guard_misses', balance.guard_misses),
+    ('reading_credits', balance.reading_credits), ('reading_entry_number', balance.reading_entry_number)
 ) AS kept (name, value)
 CROSS JOIN LATERAL (VALUES
     ('reserved_credits', sums.reserved), ('charged_credits', sums.charged), ('released_credits', sums.released),
     ('held_credits', sums.held), ('waiting_credits', sums.waiting), ('taken less returned', provider.net),
-    ('unattributed_credits', readings.unattributed), ('guard_misses', misses.misses)
+    ('unattributed_credits', readings.unattributed), ('guard_misses', misses.misses),
+    ('reading_credits', newest.current_credits), ('reading_entry_number', newest.entry_number)
 ) AS counted (name, value)
 WHERE counted.name = kept.name AND counted.value IS DISTINCT FROM kept.value
 ORDER BY wallet.wallet_id, kept.name;
