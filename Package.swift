@@ -89,6 +89,22 @@ let package = Package(
         .testTarget(
             name: "RivyaSandboxTests", dependencies: ["RivyaSandbox", httpClient, logging, lifecycle],
             swiftSettings: strict),
+        .testTarget(name: "AccountingTests", dependencies: ["Accounting"], swiftSettings: strict),
+        .testTarget(
+            name: "LedgerTests",
+            dependencies: ["Accounting", "Ledger", "Postgres", "Reporting", "TestDatabase", "UsageReports", "UsageSQL"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "WorkerTests",
+            dependencies: [
+                "Ledger", "Postgres", "Reporting", "RivyaClient", "RivyaSandbox", "TestDatabase", "UsageSQL", "Worker", lifecycle,
+                logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ReportingTests",
+            dependencies: ["Accounting", "Ledger", "Postgres", "Reporting", "TestDatabase", "UsageSQL"],
+            exclude: ["Expected"], swiftSettings: strict),
         .testTarget(
             name: "UsageCommandTests",
             dependencies: [

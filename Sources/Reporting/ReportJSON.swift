@@ -43,7 +43,9 @@ extension Report {
 
     /// A JSON string.
     private func quoted(_ text: String) -> String {
-        guard let data = try? JSONEncoder().encode(text) else { preconditionFailure("a text is always JSON") }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .withoutEscapingSlashes
+        guard let data = try? encoder.encode(text) else { preconditionFailure("a text is always JSON") }
         return String(decoding: data, as: UTF8.self)
     }
 }

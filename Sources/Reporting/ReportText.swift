@@ -40,10 +40,13 @@ extension Report {
         if unitPrices.isEmpty { lines.append("No task was submitted in this month.") }
         let direction = unattributed < .zero ? "came into" : "left"
         let amount = unattributed < .zero ? .zero - unattributed : unattributed
-        lines.append(
-            amount == .zero
-                ? "Unattributed: none; the readings of the wallet's balance agree with these books."
-                : "Unattributed: \(amount) credits \(direction) the wallet by no task of this service.")
+        if reading == nil {
+            lines.append("Unattributed: not known; the wallet's balance was not read in this month.")
+        } else if amount == .zero {
+            lines.append("Unattributed: none; the readings of the wallet's balance agree with these books.")
+        } else {
+            lines.append("Unattributed: \(amount) credits \(direction) the wallet by no task of this service.")
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 }

@@ -66,12 +66,14 @@ public struct Worker: Service {
 
     /// Hands out due tasks.
     ///
-    /// - Returns: Why it cannot go on, where that is so. Throwing it would cancel the tasks in hand and leave each of them
-    ///   in doubt.
+    /// - Returns: Why it cannot go on, where that is so. Throwing it would cancel the tasks in hand and leave each of
+    ///   them in doubt.
     private func dispatch(to hands: inout DiscardingTaskGroup) async -> WorkerError? {
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             if let refused = lanes.takeRefusedKey() {
-                guard !settings.stopsWhenIdle else { return .keyRefused(refused, variable: ledger.wallet.apiKeyVariable) }
+                guard !settings.stopsWhenIdle else {
+                    return .keyRefused(refused, variable: ledger.wallet.apiKeyVariable)
+                }
                 await pause(refused)
                 continue
             }
@@ -101,8 +103,8 @@ public struct Worker: Service {
         let inHand = lanes.leases.keys
         guard inHand.count < settings.concurrency else { return [] }
         let now = clock()
-        return try await ledger.claim(
-            upTo: settings.concurrency - inHand.count, at: now, leaseUntil: now + settings.lease.seconds, except: inHand)
+        let free = settings.concurrency - inHand.count
+        return try await ledger.claim(upTo: free, at: now, leaseUntil: now + settings.lease.seconds, except: inHand)
     }
 
     /// How long nothing will be due; nil where all is done and the worker is to stop then.

@@ -34,6 +34,23 @@ import Testing
         }
     }
 
+    @Test(arguments: [(30, 9970), (42, 9958), (50, 9950), (0, 10_000)])
+    func `changes what an ended task costs`(credits: Int, balance: Int) async throws {
+        try await withSandbox { sandbox, caller async throws in
+            let id = try await caller.create().id
+            await #expect(throws: SandboxError.notFinished(id)) { try await sandbox.revise(id, finalCredits: 1) }
+            try await sandbox.finish(id, .failed, finalCredits: 10)
+            let path = "/sandbox/tasks/\(id)/revise"
+            #expect(try await caller.control(.POST, path, #"{"final_credits":\#(credits)}"#).status == 200)
+            #expect(try await caller.control(.POST, path, #"{"final_credits":-1}"#).status == 400)
+            #expect(try await caller.control(.POST, path).status == 400)
+            #expect(try await caller.status(id).json["final_credits"] == .integer(credits))
+            #expect(try await caller.status(id).json["status"] == "failed")
+            #expect(try await caller.balance() == balance)
+            #expect(await sandbox.books.report().totals.isBalanced)
+        }
+    }
+
     @Test func `works over HTTP as in process`() async throws {
         try await withSandbox { sandbox, caller async throws in
             let holding = try await caller.control(.POST, "/sandbox/hold", #"{"creates":true}"#)

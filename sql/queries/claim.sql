@@ -1,5 +1,5 @@
--- Takes up to $3 due tasks of wallet $1 at time $2, but none of $5, and leases them until $4. A task taken to be sent is
--- marked as sending, and counted as an attempt, before its first byte leaves.
+-- Takes up to $3 due tasks of wallet $1 at time $2, but none of $5, and leases them until $4. A task taken to be sent
+-- is marked as sending, and counted as an attempt, before its first byte leaves.
 WITH due AS MATERIALIZED (
     SELECT task_id FROM task_work
     WHERE wallet_id = $1::bigint AND due_at <= $2::timestamptz AND task_id <> ALL ($5::uuid[])
@@ -14,7 +14,8 @@ WITH due AS MATERIALIZED (
         in_doubt = work.in_doubt OR work.state IN ('sending', 'unknown'),
         attempts = work.attempts + (work.provider_task_id IS NULL)::integer,
         -- Earlier requests that were surely not taken do not count: only a doubt has to end in time.
-        first_sent_at = CASE WHEN work.state = 'queued' AND NOT work.in_doubt THEN $2::timestamptz ELSE work.first_sent_at END
+        first_sent_at = CASE WHEN work.state = 'queued' AND NOT work.in_doubt THEN $2::timestamptz
+                             ELSE work.first_sent_at END
     FROM due
     WHERE work.wallet_id = $1::bigint AND work.task_id = due.task_id
     RETURNING work.task_id, work.state, work.lease_token, work.attempts, work.polls, work.in_doubt, work.first_sent_at, work.accepted_at,

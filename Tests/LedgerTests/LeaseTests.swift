@@ -1,0 +1,185 @@
+import Accounting
+import Foundation
+import Ledger
+import Postgres
+import TestDatabase
+import Testing
+
+@Suite(.books) struct `Leasing a task` {
+    private let end = Date.sample + 8
+
+    @Test func `marks it as being sent, and hands out the bytes to send`() async throws {
+        let ledger = try await Ledger.sample()
+        let task = try await ledger.hold(.sample(body: #"{"prompt":"a boat"}"#))
+        let leased = try #require(await ledger.claim(upTo: 10, at: .sample, leaseUntil: end).first)
+        #expect(leased.id == task)
+        #expect(leased.body == Array(#"{"prompt":"a boat"}"#.utf8))
+        #expect((leased.attempts, leased.polls, leased.isInDoubt) == (1, 0, false))
+        #expect(leased.firstSentAt == .sample)
+        #expect(leased.providerTaskID == nil && leased.acceptedAt == nil && !leased.isSettled)
+        #expect(try await ledger.task(task)?.summary.state == "sending")
+    }
+
+    @Test func `takes no more than asked for, those due longest first`() async throws {
+        let ledger = try await Ledger.sample()
+        let later = try await ledger.hold(.sample(at: .sample + 2))
+        let first = try await ledger.hold(.sample(at: .sample))
+        let second = try await ledger.hold(.sample(at: .sample + 1))
+        let leased = try await ledger.claim(upTo: 2, at: .sample + 5, leaseUntil: .late)
+        #expect(Set(leased.map(\.id)) == [first, second])
+        #expect(try await ledger.claim(upTo: 2, at: .sample + 5, leaseUntil: .late).map(\.id) == [later])
+    }
+
+    @Test func `takes nothing that is not due`() async throws {
+        let ledger = try await Ledger.sample()
+        try await ledger.hold(.sample(at: .sample + 1))
+        #expect(try await ledger.claim(upTo: 10, at: .sample, leaseUntil: end).isEmpty)
+        #expect(try await ledger.nextDue().dueAt == .sample + 1)
+        #expect(try await ledger.nextDue().unfinished == 1)
+    }
+
+    @Test func `leaves out what waits for its references`() async throws {
+        let ledger = try await Ledger.sample()
+        let task = try await ledger.hold(.sample(body: nil))
+        #expect(try await ledger.claim(upTo: 10, at: .late, leaseUntil: .late).isEmpty)
+        #expect(try await ledger.nextDue().unfinished == 0)
+        #expect(try await ledger.store(request: Array("{}".utf8), of: task, at: .sample))
+        #expect(try await !ledger.store(request: Array("[]".utf8), of: task, at: .sample))
+        #expect(try await ledger.lease(task).body == Array("{}".utf8))
+    }
+
+    @Test func `gives each to one of two workers at once`() async throws {
+        let ledger = try await Ledger.sample()
+        _ = try await ledger.decide((0..<200).map { _ in .sample() })
+        let workers = [ledger, ledger.other(), ledger.other()]
+        let leased = try await withThrowingTaskGroup { group in
+            for worker in workers {
+                group.addTask {
+                    var mine: [TaskID] = []
+                    while case let batch = try await worker.claim(upTo: 7, at: .sample, leaseUntil: .late),
+                        !batch.isEmpty
+                    {
+                        mine += batch.map(\.id)
+                    }
+                    return mine
+                }
+            }
+            return try await group.reduce(into: [TaskID]()) { $0 += $1 }
+        }
+        // One that another worker was taking at the time is not taken: the last to look may have left some.
+        let rest = try await ledger.claim(upTo: 1000, at: .sample, leaseUntil: .late).map(\.id)
+        #expect(leased.count + rest.count == 200)
+        #expect(Set(leased + rest).count == 200)
+    }
+
+    @Test func `passes over what another is taking`() async throws {
+        let ledger = try await Ledger.sample()
+        try await ledger.hold(.sample(at: .sample))
+        let free = try await ledger.hold(.sample(at: .sample + 1))
+        let leased = try await TestDatabase.current.pool().withConnection { (other) throws(PostgresError) in
+            try await other.execute("BEGIN")
+            try await other.execute("SELECT FROM task_work ORDER BY due_at LIMIT 1 FOR UPDATE")
+            return try? await ledger.claim(upTo: 10, at: .late, leaseUntil: .late)
+        }
+        #expect(leased?.map(\.id) == [free])
+    }
+
+    @Test func `is not extended, and not waited for, while another writes the task`() async throws {
+        let ledger = try await Ledger.sample()
+        let task = try await ledger.hold()
+        let token = try await ledger.lease(task).leaseToken
+        let held = try await TestDatabase.current.pool().withConnection { (other) throws(PostgresError) in
+            try await other.execute("BEGIN")
+            try await other.execute("SELECT FROM task_work FOR UPDATE")
+            return try? await ledger.extend([task: token], until: .late)
+        }
+        #expect(held == [])
+        #expect(try await ledger.extend([task: token], until: .late) == [task])
+    }
+
+    @Test func `keeps it from others until the lease ends, and then leaves the doubt whether it was sent`() async throws
+    {
+        let ledger = try await Ledger.sample()
+        let task = try await ledger.hold()
+        let first = try #require(await ledger.claim(upTo: 1, at: .sample, leaseUntil: end).first)
+        #expect(try await ledger.other().claim(upTo: 1, at: end - 0.001, leaseUntil: .late).isEmpty)
+        let second = try #require(await ledger.other().claim(upTo: 1, at: end, leaseUntil: .late).first)
+        #expect(second.id == task)
+        #expect(second.leaseToken > first.leaseToken)
+        #expect(second.isInDoubt)
+        #expect(second.attempts == 2)
+        #expect(second.body == first.body)
+        #expect(second.firstSentAt == first.firstSentAt)
+    }
+
+    @Test func `leaves no doubt about one that was given back unsent`() async throws {
+        let ledger = try await Ledger.sample()
+        let task = try await ledger.hold()
+        let token = try await ledger.lease(task).leaseToken
+        try await ledger.schedule(Schedule(taskID: task, leaseToken: token, state: .queued, dueAt: .sample))
+        #expect(try await !ledger.lease(task).isInDoubt)
+    }
+
+    @Test func `leaves the doubt about one that was given back as unknown, whatever comes later`() async throws {
+        let ledger = try await Ledger.sample()
+        let task = try await ledger.hold()
+        for state in [Schedule.State.unknown, .queued] {
+            let token = try await ledger.lease(task).leaseToken
+            try await ledger.schedule(Schedule(taskID: task, leaseToken: token, state: state, dueAt: .sample))
+        }
+        #expect(try await ledger.lease(task).isInDoubt)
+    }
+
+    @Test func `counts the status requests that were answered`() async throws {
+        let ledger = try await Ledger.sample()
+        let task = try await ledger.running()
+        for polled in [true, false, true] {
+            let token = try await ledger.lease(task).leaseToken
+            try await ledger.schedule(
+                Schedule(taskID: task, leaseToken: token, state: .accepted, dueAt: .sample, polled: polled))
+        }
+        let leased = try await ledger.lease(task)
+        #expect((leased.polls, leased.attempts) == (2, 0))
+        #expect(leased.providerTaskID == "p-\(task)")
+        #expect(leased.body == nil)
+    }
+
+    @Test func `changes nothing for a worker whose lease has gone to another`() async throws {
+        let ledger = try await Ledger.sample()
+        let task = try await ledger.hold()
+        let old = try await ledger.lease(task).leaseToken
+        let new = try await ledger.lease(task).leaseToken
+        try await ledger.schedule(Schedule(taskID: task, leaseToken: old, state: .queued, dueAt: .sample))
+        #expect(try await ledger.task(task)?.summary.state == "sending")
+        #expect(try await ledger.extend([task: old], until: .late) == [])
+        #expect(try await ledger.extend([task: new], until: .late) == [task])
+    }
+
+    @Test func `is extended while a worker has the task in hand`() async throws {
+        let ledger = try await Ledger.sample()
+        let task = try await ledger.hold()
+        let token = try #require(await ledger.claim(upTo: 1, at: .sample, leaseUntil: end).first).leaseToken
+        #expect(try await ledger.extend([task: token], until: end + 8) == [task])
+        #expect(try await ledger.claim(upTo: 1, at: end, leaseUntil: .late).isEmpty)
+        #expect(try await ledger.claim(upTo: 1, at: end + 8, leaseUntil: .late).count == 1)
+    }
+
+    @Test func `is not extended once the task was given back`() async throws {
+        let ledger = try await Ledger.sample()
+        let task = try await ledger.hold()
+        let token = try await ledger.lease(task).leaseToken
+        try await ledger.schedule(Schedule(taskID: task, leaseToken: token, state: .queued, dueAt: .sample))
+        #expect(try await ledger.extend([task: token], until: .late) == [])
+    }
+
+    @Test func `does not end where a person has to look`() async throws {
+        let ledger = try await Ledger.sample()
+        let task = try await ledger.hold()
+        let token = try await ledger.lease(task).leaseToken
+        try await ledger.schedule(Schedule(taskID: task, leaseToken: token, state: .unknown, dueAt: nil))
+        #expect(try await ledger.claim(upTo: 1, at: .late, leaseUntil: .late).isEmpty)
+        #expect(try await ledger.progress(of: [task]).first?.needsPerson == true)
+        #expect(try await ledger.nextDue().unfinished == 0)
+        #expect(try await ledger.balance.held == .credits(42))
+    }
+}

@@ -1,0 +1,86 @@
+import Accounting
+import Foundation
+import Ledger
+import Postgres
+import RivyaSandbox
+import TestDatabase
+import Testing
+import UsageSQL
+
+@testable import Worker
+
+@Suite(.timeLimit(.minutes(2))) struct `An outage` {
+    @Test(.books) func `of the provider keeps every hold, and ends in the charges`() async throws {
+        // Below the range from which the system hands out ports by itself.
+        let port = Int.random(in: 20_000..<30_000)
+        let sandbox = try RivyaSandbox(settings: .endless, port: port, logger: Scene.logger)
+        let (baseURL, databaseURL) = ("http://127.0.0.1:\(port)", TestDatabase.current.url)
+        try await withScene(of: sandbox, at: baseURL, databaseURL: databaseURL) { scene async throws in
+            let ids = try await scene.submit(count: 6)
+            try await scene.withWorker { _ in
+                try await scene.until("the provider was not there") { try await scene.errors().count >= 6 }
+                #expect(Set(try await scene.errors()) == ["create not_sent"])
+                try await running(sandbox) {
+                    try await scene.until("all are accepted") {
+                        try await scene.number("SELECT count(*) AS number FROM acceptance") == 6
+                    }
+                }
+                try await scene.until("the provider is gone") {
+                    try await scene.errors().contains("status not_sent")
+                }
+                #expect(try await scene.standings() == Array(repeating: .accepted, count: 6))
+                for id in ids { try await sandbox.finish(try await scene.providerTaskID(of: id), .succeeded) }
+                try await running(sandbox) {
+                    try await scene.until("all are charged") {
+                        try await scene.number("SELECT count(*) AS number FROM settlement") == 6
+                    }
+                }
+            }
+            #expect(try await scene.standings() == Array(repeating: .succeeded, count: 6))
+        }
+    }
+
+    @Test func `of the database loses nothing that was booked or answered`() async throws {
+        let server = try TestDatabase.server()
+        defer { server.remove() }
+        let pool = ConnectionPool(PostgresConfiguration(url: server.url), logger: Scene.logger)
+        try await Migrator(migrations: UsageSQL.migrations, logger: Scene.logger).migrate(pool)
+        await pool.close()
+        let settings = SandboxSettings(openingCredits: 100_000, secondsToFinish: 0.3)
+        try await RivyaSandbox.withSandbox(settings: settings) { sandbox, baseURL in
+            try await withScene(of: sandbox, at: baseURL, databaseURL: server.url) { scene async throws in
+                try await scene.submit(count: 30)
+                try await scene.withWorker { _ in
+                    try await scene.until("some are accepted") {
+                        try await scene.number("SELECT count(*) AS number FROM acceptance") >= 5
+                    }
+                    try server.restart()
+                    try await scene.until("all are charged") {
+                        try await retrying { try await scene.number("SELECT count(*) AS number FROM settlement") } == 30
+                    }
+                }
+                #expect(try await scene.standings() == Array(repeating: .succeeded, count: 30))
+                #expect(await sandbox.books.report().tasks.count == 30)
+            }
+        }
+    }
+
+    /// Runs a sandbox while a closure runs, and stops it the way a crash does.
+    private func running(_ sandbox: RivyaSandbox, _ body: () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await sandbox.run() }
+            try await body()
+            group.cancelAll()
+            while await group.nextResult() != nil {}
+        }
+    }
+
+    /// What a query says, or 0 while the database cannot be reached.
+    private func retrying(_ query: () async throws -> Int64) async throws -> Int64 {
+        do {
+            return try await query()
+        } catch let error as PostgresError where error.isTransient {
+            return 0
+        }
+    }
+}
