@@ -92,13 +92,16 @@ let package = Package(
         .testTarget(name: "AccountingTests", dependencies: ["Accounting"], swiftSettings: strict),
         .testTarget(
             name: "LedgerTests",
-            dependencies: ["Accounting", "Ledger", "Postgres", "Reporting", "TestDatabase", "UsageReports", "UsageSQL"],
+            dependencies: [
+                "Accounting", "Ledger", "Postgres", "Reporting", "TestDatabase", "UsageReports", "UsageSQL",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "WorkerTests",
             dependencies: [
-                "Ledger", "Postgres", "Reporting", "RivyaClient", "RivyaSandbox", "TestDatabase", "UsageSQL", "Worker", lifecycle,
-                logging,
+                "Accounting", "Ledger", "Postgres", "Reporting", "RivyaClient", "RivyaSandbox", "TestDatabase",
+                "UsageSQL",
+                "Worker", lifecycle, logging,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -35,12 +35,20 @@ struct Group {
     init(_ acts: [Act], wallet: Int64) throws(PostgresError) {
         self.acts = acts
         // Acceptances come before settlements, as a task may be accepted and settled in one group.
-        add(acts.places { if case .reserve(let submission) = $0 { submission } else { nil } }) { Group.reserve($0, wallet) }
-        add(acts.places { if case .accept(let acceptance) = $0 { acceptance } else { nil } }) { Group.accept($0, wallet) }
+        add(acts.places { if case .reserve(let submission) = $0 { submission } else { nil } }) {
+            Group.reserve($0, wallet)
+        }
+        add(acts.places { if case .accept(let acceptance) = $0 { acceptance } else { nil } }) {
+            Group.accept($0, wallet)
+        }
         add(acts.places { if case .record(let error) = $0 { error } else { nil } }) { Group.record($0, wallet) }
-        add(acts.places { if case .settle(let settlement) = $0 { settlement } else { nil } }) { Group.settle($0, wallet) }
+        add(acts.places { if case .settle(let settlement) = $0 { settlement } else { nil } }) {
+            Group.settle($0, wallet)
+        }
         // Last, as it alone does not lock the wallet's row first.
-        add(acts.places { if case .schedule(let schedule) = $0 { schedule } else { nil } }) { Group.schedule($0, wallet) }
+        add(acts.places { if case .schedule(let schedule) = $0 { schedule } else { nil } }) {
+            Group.schedule($0, wallet)
+        }
     }
 
     /// The answers of the acts, in the order in which they were given.
@@ -64,10 +72,14 @@ struct Group {
         switch act {
         case .reserve(let submission): return try Group.reservation(submission, row)
         case .accept:
-            guard let outcome = AcceptanceOutcome(rawValue: try row.decode("outcome")) else { return .failure(.unreadable) }
+            guard let outcome = AcceptanceOutcome(rawValue: try row.decode("outcome")) else {
+                return .failure(.unreadable)
+            }
             return .success(.acceptance(outcome))
         case .settle:
-            guard let outcome = SettlementOutcome(rawValue: try row.decode("outcome")) else { return .failure(.unreadable) }
+            guard let outcome = SettlementOutcome(rawValue: try row.decode("outcome")) else {
+                return .failure(.unreadable)
+            }
             return .success(.settlement(outcome))
         case .record, .schedule: return .success(.done)
         }
@@ -85,14 +97,16 @@ struct Group {
                 .reservation(
                     .reserved(
                         Reservation(
-                            taskID: TaskID(try row.decode("task_id")), amount: Credits(try row.decode("amount_credits")),
+                            taskID: TaskID(try row.decode("task_id")),
+                            amount: Credits(try row.decode("amount_credits")),
                             reservedAt: try row.decode("decided_at")))))
         default:
             return .success(
                 .reservation(
                     .refused(
                         Refusal(
-                            taskID: TaskID(try row.decode("task_id")), amount: Credits(try row.decode("amount_credits")),
+                            taskID: TaskID(try row.decode("task_id")),
+                            amount: Credits(try row.decode("amount_credits")),
                             refusedAt: try row.decode("decided_at"),
                             reasons: try RefusalReason.list(row.decode("reasons", as: JSONB.self))))))
         }
@@ -147,7 +161,8 @@ extension Group {
         PipelineStep(
             Query.settle, wallet, settlements.map(\.taskID.uuid), settlements.map(\.leaseToken),
             settlements.map(\.outcome.rawValue), settlements.map(\.charged.amount), settlements.map(\.errorCode),
-            settlements.map { $0.resultURLs.isEmpty ? nil : JSONB(array: $0.resultURLs) }, settlements.map(\.resolvedBy),
+            settlements.map { $0.resultURLs.isEmpty ? nil : JSONB(array: $0.resultURLs) },
+            settlements.map(\.resolvedBy),
             settlements.map(\.reason), settlements.map(\.settledAt), settlements.map(\.recheckAt))
     }
 

@@ -95,11 +95,13 @@ extension Ledger {
     public func setPrice(_ price: Price) async throws(LedgerError) {
         do throws(PostgresError) {
             _ = try await pool.query(
-                Query.setPrice, wallet.id, price.model, price.parameter?.name, price.parameter?.value, price.amount.amount,
+                Query.setPrice, wallet.id, price.model, price.parameter?.name, price.parameter?.value,
+                price.amount.amount,
                 price.effectiveFrom)
         } catch {
             switch (error.sqlState, error.constraint) {
-            case ("23505", "price_one_per_moment"): throw .alreadyExists("A price of \(price.model) from that moment on")
+            case ("23505", "price_one_per_moment"):
+                throw .alreadyExists("A price of \(price.model) from that moment on")
             default: throw .database(error)
             }
         }

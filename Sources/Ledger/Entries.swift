@@ -94,7 +94,9 @@ public struct Settlement: Sendable {
     /// Makes a person's word on a task: a charge above zero counts as a success, a release as a failure.
     ///
     /// - Parameter recheckAt: When to ask the provider, should it know the task, whether it agrees.
-    public init(resolving taskID: TaskID, charged: Credits, by person: String, reason: String, at now: Date, recheckAt: Date) {
+    public init(
+        resolving taskID: TaskID, charged: Credits, by person: String, reason: String, at now: Date, recheckAt: Date
+    ) {
         self.taskID = taskID
         self.leaseToken = nil
         self.outcome = charged > .zero ? .succeeded : .failed

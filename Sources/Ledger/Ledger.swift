@@ -116,7 +116,9 @@ public final class Ledger: Sendable {
 
     private func writeGroups() async {
         while let group = nextGroup() {
-            for (member, answer) in zip(group, await write(group.map(\.act))) { member.caller.resume(returning: answer) }
+            for (member, answer) in zip(group, await write(group.map(\.act))) {
+                member.caller.resume(returning: answer)
+            }
         }
     }
 

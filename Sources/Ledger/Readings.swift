@@ -50,7 +50,8 @@ extension Ledger {
     ) async throws(LedgerError) -> WalletReading {
         do throws(PostgresError) {
             let rows = try await pool.query(
-                Query.recordReading, wallet.id, current.amount, start.entryNumber, start.taken, start.returned, start.running,
+                Query.recordReading, wallet.id, current.amount, start.entryNumber, start.taken, start.returned,
+                start.running,
                 person, now)
             guard let row = rows.first else { throw PostgresError(reason: .server, message: "the wallet is gone") }
             return WalletReading(

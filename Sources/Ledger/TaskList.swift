@@ -94,7 +94,9 @@ extension Ledger {
         do throws(PostgresError) {
             guard let row = try await pool.query(Query.task, wallet.id, id.uuid).first else { return nil }
             var events: [TaskEvent] = []
-            for event in try await pool.query(Query.taskEvents, wallet.id, id.uuid) { events.append(try TaskEvent(event)) }
+            for event in try await pool.query(Query.taskEvents, wallet.id, id.uuid) {
+                events.append(try TaskEvent(event))
+            }
             return TaskDetails(
                 summary: try TaskSummary(row, at: "submitted_at"), dueAt: try row.decode("due_at"),
                 attempts: Int(try row.decode("attempts", as: Int32?.self) ?? 0), body: try row.decode("body"),

@@ -32,7 +32,8 @@ public struct TaskSubmission: Sendable {
     /// - Parameter clientRequestID: nil where the caller has no name for it: the task's id serves, and the request can
     ///   not be asked again.
     public init(
-        taskID: TaskID, project: String, model: String, parameters: [String: String] = [:], clientRequestID: String? = nil,
+        taskID: TaskID, project: String, model: String, parameters: [String: String] = [:],
+        clientRequestID: String? = nil,
         fingerprint: [UInt8], body: [UInt8]?, submittedAt: Date
     ) {
         self.taskID = taskID

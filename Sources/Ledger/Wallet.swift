@@ -59,7 +59,9 @@ extension Wallet {
     ) async throws(LedgerError) -> [(wallet: Wallet, balance: WalletBalance)] {
         do throws(PostgresError) {
             var found: [(Wallet, WalletBalance)] = []
-            for row in try await pool.query(Query.wallet, slug) { found.append((try Wallet(row), try WalletBalance(row))) }
+            for row in try await pool.query(Query.wallet, slug) {
+                found.append((try Wallet(row), try WalletBalance(row)))
+            }
             return found
         } catch {
             throw .database(error)

@@ -119,7 +119,8 @@ extension Report {
         csv: (@Sendable (UnsafeRawBufferPointer) throws(PostgresError) -> Void)?
     ) throws(PostgresError) -> Result<Report, ReportError> {
         let set = try transaction.query(
-            ReportQuery.setPeriod, request.wallet, "\(request.month)-01", "\(request.month.next)-01", request.project ?? "")
+            ReportQuery.setPeriod, request.wallet, "\(request.month)-01", "\(request.month.next)-01",
+            request.project ?? "")
         guard let wallet = set.first else { return .failure(.unknownWallet(request.wallet)) }
         guard try wallet.decode("has_project") else { return .failure(.unknownProject(request.project ?? "")) }
 
@@ -133,7 +134,8 @@ extension Report {
         for row in try transaction.query(ReportQuery.unitPrices) {
             prices.append(
                 UnitPrice(
-                    model: try row.decode("model"), unit: try row.decode("unit_credits", as: Int64?.self).map(Credits.init),
+                    model: try row.decode("model"),
+                    unit: try row.decode("unit_credits", as: Int64?.self).map(Credits.init),
                     difference: Credits(try row.decode("price_difference_credits"))))
         }
         let readings = try transaction.query(ReportQuery.unattributed)

@@ -14,6 +14,10 @@ struct AnswerProblem: Error {
 struct AnswerReader: Sendable {
     /// The longest id, code or status that is kept.
     private static let maximumNameLength = 128
+    /// The most credits that are believed: sums of many such numbers still fit 64 bits.
+    private static let maximumCredits: Int64 = 1_000_000_000_000_000
+    /// The most result URLs that are kept, and how long one may be.
+    private static let maximumURLs = (count: 100, bytes: 4096)
 
     let redaction: Redaction
 
@@ -28,7 +32,9 @@ struct AnswerReader: Sendable {
     func generation(_ answer: Answer) throws(AnswerProblem) -> Generation {
         let body = try object(answer)
         let id = try text(body, "id")
-        guard id.utf8.count <= 512 else { throw AnswerProblem(message: "id is longer than 512 bytes") }
+        guard id.utf8.count <= 512, !id.hasControlCharacters else {
+            throw AnswerProblem(message: "id is longer than 512 bytes, or has control characters in it")
+        }
         let status = try text(body, "status")
         return Generation(
             id: id,
@@ -100,8 +106,8 @@ struct AnswerReader: Sendable {
     /// Whole credits, not negative; nothing if the member is absent or null, which means not known yet.
     private func credits(_ body: JSONValue, _ name: String) throws(AnswerProblem) -> Int64? {
         guard let value = body[name], !value.isNull else { return nil }
-        guard let credits = value.wholeNumber, credits >= 0 else {
-            throw AnswerProblem(message: "\(name) is not a whole number of credits from 0 to \(Int64.max)")
+        guard let credits = value.wholeNumber, (0...Self.maximumCredits).contains(credits) else {
+            throw AnswerProblem(message: "\(name) is not a whole number of credits from 0 to 10^15")
         }
         return credits
     }
@@ -112,7 +118,9 @@ struct AnswerReader: Sendable {
         if let primary = result?["primary_url"]?.string, urls.first != primary {
             urls = [primary] + urls.filter { $0 != primary }
         }
-        return urls
+        return Array(
+            urls.lazy.filter { !$0.hasControlCharacters && $0.utf8.count <= Self.maximumURLs.bytes }
+                .prefix(Self.maximumURLs.count))
     }
 
     private func generationError(_ error: JSONValue?) -> GenerationError? {
@@ -122,4 +130,9 @@ struct AnswerReader: Sendable {
             code: ErrorCode(rawValue: redaction.clean(code, limit: Self.maximumNameLength)),
             message: redaction.clean(error["message"]?.string ?? ""))
     }
+}
+
+extension String {
+    /// Whether it has characters that no id or URL has, and that a database may not take.
+    fileprivate var hasControlCharacters: Bool { unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F } }
 }

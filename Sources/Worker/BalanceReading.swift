@@ -60,7 +60,9 @@ extension Worker {
                 if case .provider(let error) = error { await record(nil, .credits, attempt: failures, error) }
             }
             let isUnmet = isUrgent && failures > 0
-            let pause = failures == 0 ? settings.readingInterval : min(settings.readingInterval, .seconds(1 << min(failures, 10)))
+            let pause =
+                failures == 0
+                ? settings.readingInterval : min(settings.readingInterval, .seconds(1 << min(failures, 10)))
             isUrgent = await balance.wait(atMost: pause) || isUnmet
         }
     }

@@ -39,7 +39,8 @@ extension Worker {
         logger.info(
             "task settled",
             metadata: [
-                "task.id": "\(settlement.taskID)", "outcome": "\(settlement.outcome)", "charged": "\(settlement.charged.amount)",
+                "task.id": "\(settlement.taskID)", "outcome": "\(settlement.outcome)",
+                "charged": "\(settlement.charged.amount)",
                 "booked": "\(outcome?.rawValue ?? "no")",
             ])
     }
@@ -47,7 +48,8 @@ extension Worker {
     /// Gives a task back; without a state, it stays where it is.
     func giveBack(_ task: LeasedTask, _ state: Schedule.State?, at dueAt: Date?, polled: Bool = false) async {
         let state = task.isSettled ? .settled : state ?? .accepted
-        let schedule = Schedule(taskID: task.id, leaseToken: task.leaseToken, state: state, dueAt: dueAt, polled: polled)
+        let schedule = Schedule(
+            taskID: task.id, leaseToken: task.leaseToken, state: state, dueAt: dueAt, polled: polled)
         await persist { () throws(LedgerError) in try await ledger.schedule(schedule) }
     }
 

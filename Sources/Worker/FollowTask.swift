@@ -46,13 +46,15 @@ extension Worker {
         if generation.status == .failed, !task.isSettled {
             let code = generation.error?.code.rawValue ?? "unknown"
             await record(
-                task, .task, attempt: 1, code: code, message: generation.error?.message ?? "the provider gave no reason",
+                task, .task, attempt: 1, code: code,
+                message: generation.error?.message ?? "the provider gave no reason",
                 at: generation.updatedAt)
         }
         let now = clock()
         await settle(
             Settlement(
-                taskID: task.id, leaseToken: task.leaseToken, outcome: generation.status == .succeeded ? .succeeded : .failed,
+                taskID: task.id, leaseToken: task.leaseToken,
+                outcome: generation.status == .succeeded ? .succeeded : .failed,
                 charged: Credits(final), errorCode: generation.error?.code.rawValue, resultURLs: generation.resultURLs,
                 settledAt: generation.updatedAt ?? now,
                 recheckAt: generation.status == .failed ? now + settings.recheckDelay.seconds : nil))
@@ -65,6 +67,7 @@ extension Worker {
 
     private func nextPoll(of task: LeasedTask) -> Date {
         var generator = SystemRandomNumberGenerator()
-        return clock() + settings.polling.delay(polls: max(1, task.polls), age: age(of: task), using: &generator).seconds
+        return clock()
+            + settings.polling.delay(polls: max(1, task.polls), age: age(of: task), using: &generator).seconds
     }
 }

@@ -43,20 +43,23 @@ extension Worker {
         guard outcome == .otherProviderTask else { return }
         // Two provider tasks under one key: a person has to look.
         await record(
-            task, .create, attempt: task.attempts, code: "other_provider_task", message: "the provider now calls it \(generation.id)")
+            task, .create, attempt: task.attempts, code: "other_provider_task",
+            message: "the provider now calls it \(generation.id)")
     }
 
     private func recordFailedCreate(of task: LeasedTask, _ error: RivyaError) async {
         let verdict = CreationVerdict(error, isInDoubt: task.isInDoubt)
         await record(task, .create, attempt: task.attempts, error)
         logger.notice(
-            "create request failed", metadata: ["task.id": "\(task.id)", "code": "\(error.code)", "attempt": "\(task.attempts)"])
+            "create request failed",
+            metadata: ["task.id": "\(task.id)", "code": "\(error.code)", "attempt": "\(task.attempts)"])
         switch verdict {
         case .reject:
             let now = clock()
             await settle(
                 Settlement(
-                    taskID: task.id, leaseToken: task.leaseToken, outcome: .rejected, charged: .zero, errorCode: error.code,
+                    taskID: task.id, leaseToken: task.leaseToken, outcome: .rejected, charged: .zero,
+                    errorCode: error.code,
                     settledAt: now))
         case .sendAgain:
             await giveBack(task, .queued, at: retryTime(after: task.attempts, error))
