@@ -27,6 +27,7 @@ public enum UsageSQL {
     /// The rules that `usage verify` proves, one query each: the rows that it returns are the differences.
     public static let rules: [(name: String, statement: Statement)] = [
         ("wallet_balance", statement(PackageResources.wallet_balance_sql)),
+        ("admission", statement(PackageResources.admission_sql)),
         ("budget", statement(PackageResources.budget_sql)),
         ("budget_counter", statement(PackageResources.budget_counter_sql)),
         ("day_total", statement(PackageResources.day_total_sql)),

@@ -15,6 +15,12 @@ enum Act: Sendable {
     case settle(Settlement)
     case record(RecordedError)
     case schedule(Schedule)
+
+    /// The size of the request that comes with it.
+    var bodyBytes: Int {
+        guard case .reserve(let submission) = self else { return 0 }
+        return (submission.body?.count ?? 0) + submission.fingerprint.count
+    }
 }
 
 /// The answer to an ``Act``.

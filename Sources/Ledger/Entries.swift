@@ -201,7 +201,7 @@ public struct Schedule: Sendable {
     public let state: State
     /// When it is due; nil where it waits for a person.
     public let dueAt: Date?
-    /// Whether a status request was answered.
+    /// Whether a status request was made.
     public let polled: Bool
 
     /// Makes the order.

@@ -10,6 +10,8 @@ import Synchronization
 public final class Ledger: Sendable {
     /// The most acts that one transaction holds.
     public static let groupLimit = 1000
+    /// A group is closed once its request bodies have this many bytes.
+    public static let groupByteLimit = 8 * 1024 * 1024
     /// The most acts that may wait; one more is turned away with ``LedgerError/overloaded``.
     public static let queueLimit = 50_000
 
@@ -124,7 +126,12 @@ public final class Ledger: Sendable {
 
     private func nextGroup() -> [Waiting]? {
         queue.withLock { queue in
-            let group = Array(queue.waiting.prefix(Ledger.groupLimit))
+            var bytes = 0
+            let group = Array(
+                queue.waiting.prefix(Ledger.groupLimit).prefix { entry in
+                    defer { bytes += entry.act.bodyBytes }
+                    return bytes < Ledger.groupByteLimit
+                })
             queue.waiting.removeFirst(group.count)
             queue.isBeingWritten = !group.isEmpty
             return group.isEmpty ? nil : group

@@ -22,7 +22,7 @@ public struct LeasedTask: Sendable {
     public let providerTaskID: String?
     /// Create requests begun, this one included.
     public let attempts: Int
-    /// Status requests answered.
+    /// Status requests made.
     public let polls: Int
     /// Whether an earlier create request may have been taken.
     public let isInDoubt: Bool

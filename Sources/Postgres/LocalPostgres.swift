@@ -91,7 +91,11 @@ public struct LocalPostgres: Sendable {
         guard folder.dataVersion != nil else { return }
         let lock = try FileLock(path: folder.lock)
         defer { withExtendedLifetime(lock) {} }
-        guard let process = folder.recordedProcess, folder.isOurs(process.id) else { return }
+        guard let process = folder.recordedProcess, folder.isOurs(process.id) else {
+            guard folder.socketAnswers else { return }
+            throw LocalPostgresError(
+                message: "PostgreSQL runs in \(folder.data), but its process cannot be told; stop it by hand.")
+        }
         // SIGINT is a fast shutdown: transactions are rolled back, everything is written.
         // Source: PostgreSQL manual, "Shutting Down the Server".
         kill(process.id, SIGINT)

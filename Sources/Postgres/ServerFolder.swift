@@ -64,7 +64,12 @@ struct ServerFolder: Sendable {
         #if os(Linux)
             // The server works in its data folder.
             var (working, own) = (stat(), stat())
-            guard stat("/proc/\(process)/cwd", &working) == 0, stat(data, &own) == 0 else { return false }
+            guard stat(data, &own) == 0 else { return false }
+            guard stat("/proc/\(process)/cwd", &working) == 0 else {
+                // In a container even root may not look into another user's process; then its user has to do.
+                let mayNotLook = errno == EACCES || errno == EPERM
+                return mayNotLook && stat("/proc/\(process)", &working) == 0 && working.st_uid == own.st_uid
+            }
             return working.st_dev == own.st_dev && working.st_ino == own.st_ino
         #else
             return true

@@ -72,7 +72,9 @@ struct ServerInstallation {
         // Packages name the folder after the version: …/15/bin, …/pgsql-15/bin, …/postgresql@15/bin.
         let parent = folder.split(separator: "/").dropLast().last ?? ""
         let digits = String(parent.reversed().prefix { $0.isNumber }.reversed())
-        if let version = Int(digits) { return ServerInstallation(folder: folder, majorVersion: version) }
+        if packagedFolders().contains(folder), let version = Int(digits) {
+            return ServerInstallation(folder: folder, majorVersion: version)
+        }
         let output = "\(files.temporaryDirectory.path())/usage-\(UUID().uuidString)"
         defer { try? files.removeItem(atPath: output) }
         // Prints "postgres (PostgreSQL) 15.18".

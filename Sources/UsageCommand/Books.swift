@@ -94,9 +94,14 @@ struct Location {
             }
             if pending.isEmpty { return }
         } catch {
-            // The role of the service does not exist before the first migration, or may not yet read what was applied.
-            // Source: PostgreSQL manual, appendix A: invalid_parameter_value, insufficient_privilege, undefined_object.
-            guard let state = error.sqlState, ["22023", "42501", "42704"].contains(state) else { throw error }
+            // Source: PostgreSQL manual, appendix A: insufficient_privilege.
+            guard error.sqlState != "42501" else {
+                throw Mistake(
+                    "This login may not work as usage_service and usage_report; let the owner of the database run: "
+                        + "GRANT usage_service, usage_report TO the login.")
+            }
+            // The roles do not exist before the first migration: invalid_parameter_value, undefined_object.
+            guard let state = error.sqlState, ["22023", "42704"].contains(state) else { throw error }
         }
         guard isPrivate else {
             throw Mistake("The database has not the schema of this program yet; make it with: usage migrate")

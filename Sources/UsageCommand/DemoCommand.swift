@@ -39,7 +39,7 @@ struct DemoCommand: AsyncParsableCommand {
         do {
             try await show(Location(server))
         } catch {
-            remove(server)
+            if keep { Terminal.note("The demo's books stay in USAGE_HOME=\(home)") } else { remove(server) }
             throw error
         }
         guard keep else { return remove(server) }

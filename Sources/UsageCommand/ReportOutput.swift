@@ -13,10 +13,14 @@ import Synchronization
 final class ReportOutput: Sendable {
     private struct Target {
         var file: Int32
-        var hasFailed = false
+        /// The system's number of what went wrong; 0 while nothing has.
+        var failure: Int32 = 0
+        var isFinished = false
     }
 
     private let path: String?
+    /// Where it is written until it is complete; nil for what is no file to be replaced, such as a pipe or a device.
+    private let partialPath: String?
     private let target: Mutex<Target>
 
     var isTerminal: Bool { path == nil }
@@ -25,14 +29,24 @@ final class ReportOutput: Sendable {
     init(_ path: String?) throws {
         self.path = path
         guard let path else {
+            partialPath = nil
             target = Mutex(Target(file: STDOUT_FILENO))
             return
         }
-        let file = open(path + ".partial", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        var found = stat()
+        let isReplaceable = stat(path, &found) != 0 || found.st_mode & S_IFMT == S_IFREG
+        partialPath = isReplaceable ? "\(path).\(getpid()).partial" : nil
+        let flags = isReplaceable ? O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC : O_WRONLY | O_CLOEXEC
+        let file = open(partialPath ?? path, flags, 0o644)
         guard file >= 0 else {
             throw ReportError.unwritable("\(path) cannot be made: \(String(cString: strerror(errno)))")
         }
         target = Mutex(Target(file: file))
+    }
+
+    deinit {
+        guard let partialPath, target.withLock({ !$0.isFinished }) else { return }
+        unlink(partialPath)
     }
 
     func write(_ text: String) {
@@ -42,27 +56,28 @@ final class ReportOutput: Sendable {
     func write(_ bytes: UnsafeRawBufferPointer) {
         target.withLock { target in
             var offset = 0
-            while offset < bytes.count, !target.hasFailed {
+            while offset < bytes.count, target.failure == 0 {
                 let written = systemWrite(target.file, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
                 if written < 0, errno == EINTR { continue }
-                target.hasFailed = written <= 0
+                if written <= 0 { target.failure = written < 0 ? errno : EIO }
                 offset += max(written, 0)
             }
         }
     }
 
     /// Puts the complete file in its place.
+    ///
+    /// - Throws: ``ReportError/unwritable(_:)`` if not all of it could be written.
     func finish() throws {
-        let (file, hasFailed) = target.withLock { ($0.file, $0.hasFailed) }
-        guard let path else {
+        try target.withLock { target in
+            if partialPath != nil, target.failure == 0, fsync(target.file) != 0 { target.failure = errno }
+            if path != nil { close(target.file) }
+            if let path, let partialPath, target.failure == 0 {
+                if rename(partialPath, path) == 0 { target.isFinished = true } else { target.failure = errno }
+            }
             // A reader that closed the pipe has what it wanted.
-            return
-        }
-        let isSafe = !hasFailed && fsync(file) == 0
-        close(file)
-        guard isSafe, rename(path + ".partial", path) == 0 else {
-            unlink(path + ".partial")
-            throw ReportError.unwritable("\(path): \(String(cString: strerror(errno)))")
+            guard target.failure != 0, path != nil || target.failure != EPIPE else { return }
+            throw ReportError.unwritable("\(path ?? "stdout"): \(String(cString: strerror(target.failure)))")
         }
     }
 }

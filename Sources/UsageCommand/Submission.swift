@@ -26,7 +26,7 @@ struct Submission: Sendable {
     func submit(_ draft: Draft) async -> Outcome {
         do {
             let submission = try draft.submission(TaskID.make(at: Date()), at: Date())
-            switch try await ledger.reserve(submission) {
+            switch try await reserve(submission) {
             case .refused(let refusal): return .refused(refusal)
             case .reserved(let reservation):
                 if !draft.references.isEmpty { try await upload(draft, for: reservation.taskID) }
@@ -34,6 +34,20 @@ struct Submission: Sendable {
             }
         } catch {
             return .failed("\(error)")
+        }
+    }
+
+    /// Asks the guard, and asks again where the answer was lost: the same request gets the first answer.
+    private func reserve(_ submission: TaskSubmission) async throws -> ReservationOutcome {
+        for attempt in 1...4 {
+            do throws(LedgerError) { return try await ledger.reserve(submission) } catch {
+                guard error.isTransient else { throw error }
+                try await Task.sleep(for: .milliseconds(250 << attempt))
+            }
+        }
+        do throws(LedgerError) { return try await ledger.reserve(submission) } catch {
+            guard error.isTransient else { throw error }
+            throw Mistake("\(error) Whether the task was queued is not known; see: usage task \(submission.taskID)")
         }
     }
 

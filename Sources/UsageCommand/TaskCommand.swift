@@ -165,6 +165,9 @@ private struct TaskLine: Encodable {
     let reservedCredits: Int64
     let chargedCredits: Int64
     let dueAt: Date?
+    let attempts: Int
+    let needsPerson: Bool
+    let resultUrls: [String]
     let events: [Event]
 
     init(_ details: TaskDetails) {
@@ -179,6 +182,9 @@ private struct TaskLine: Encodable {
         reservedCredits = task.reserved.amount
         chargedCredits = task.charged.amount
         dueAt = details.dueAt
+        attempts = details.attempts
+        needsPerson = task.state == "unknown" && details.dueAt == nil
+        resultUrls = details.resultURLs.flatMap { try? JSONDecoder().decode([String].self, from: Data($0.utf8)) } ?? []
         events = details.events.map {
             Event(entryNumber: $0.entryNumber, event: $0.event, at: $0.at, detail: $0.detail)
         }

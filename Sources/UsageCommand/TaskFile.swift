@@ -35,6 +35,9 @@ enum TaskFile {
         do {
             let url = URL(filePath: path)
             let attributes = try FileManager.default.attributesOfItem(atPath: path)
+            guard attributes[.type] as? FileAttributeType == .typeRegular else {
+                throw Mistake("\(path) is not a file; write the tasks into one.")
+            }
             guard let size = attributes[.size] as? UInt64, size <= UInt64(maximumBytes) else {
                 throw Mistake("\(path) is longer than \(maximumBytes / 1024 / 1024) MiB; split it.")
             }

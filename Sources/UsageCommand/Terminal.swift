@@ -17,9 +17,6 @@ enum Terminal {
     /// Writes text to stdout.
     static func print(_ text: String) { write(Array(text.utf8), to: STDOUT_FILENO) }
 
-    /// Writes bytes to stdout.
-    static func print(_ bytes: UnsafeRawBufferPointer) { write(Array(bytes), to: STDOUT_FILENO) }
-
     /// Writes a line to stderr.
     static func note(_ text: String) { write(Array((text + "\n").utf8), to: STDERR_FILENO) }
 

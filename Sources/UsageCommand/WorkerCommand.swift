@@ -74,10 +74,11 @@ struct WorkerCommand: AsyncParsableCommand {
 
     /// Runs a worker until it is done or told to stop.
     static func run(_ worker: Worker) async throws {
-        let group = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: [.init(service: worker, successTerminationBehavior: .gracefullyShutdownGroup)],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "usage.lifecycle")))
-        try await group.run()
+        var configuration = ServiceGroupConfiguration(
+            services: [.init(service: worker, successTerminationBehavior: .gracefullyShutdownGroup)],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "usage.lifecycle"))
+        // A request in hand is over by then; what cannot be booked because the database is away is found out again.
+        configuration.maximumGracefulShutdownDuration = .seconds(50)
+        try await ServiceGroup(configuration: configuration).run()
     }
 }

@@ -24,7 +24,9 @@ extension Worker {
                 lanes.refuseKey(error)
                 await giveBack(task, nil, at: clock() + settings.retry.maximumDelay.seconds)
             default:
-                await giveBack(task, nil, at: max(nextPoll(of: task), retryTime(after: task.polls + 1, error)))
+                // Counted as well, so that the wait grows while the provider fails.
+                await giveBack(
+                    task, nil, at: max(nextPoll(of: task), retryTime(after: task.polls + 1, error)), polled: true)
             }
         }
     }

@@ -14,7 +14,7 @@ struct Tampering: Sendable, CustomTestStringConvertible {
         self.sql = sql
     }
 
-    static let all = balances + entries + budgets + dayTotals + states + numbers
+    static let all = balances + entries + admissions + budgets + dayTotals + states + numbers
 
     private static let studio = "(SELECT wallet_id FROM wallet WHERE slug = 'studio')"
     private static let idle = "(SELECT project_id FROM project WHERE slug = 'idle')"
@@ -46,6 +46,12 @@ struct Tampering: Sendable, CustomTestStringConvertible {
             UPDATE wallet_balance SET reading_credits = 7, reading_entry_number = 1, reading_seen_number = 0,
                 reading_taken_credits = 0, read_at = now() WHERE wallet_id <> \(studio)
             """),
+    ]
+
+    private static let admissions = [
+        Tampering(
+            "admission", "month of advert",
+            "UPDATE budget_change SET limit_credits = 83 WHERE project_id = \(advert) AND period = 'month'")
     ]
 
     private static let entries = [

@@ -13,7 +13,7 @@ import Testing
     @Test func `names its rules as it goes`() async throws {
         #expect(
             Verification.rules == [
-                "wallet_balance", "budget", "budget_counter", "day_total", "task_state", "entry_number",
+                "wallet_balance", "admission", "budget", "budget_counter", "day_total", "task_state", "entry_number",
             ])
     }
 

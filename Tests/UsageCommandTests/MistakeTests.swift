@@ -188,6 +188,18 @@ struct NewcomersMistake: Sendable, CustomTestStringConvertible {
         }
     }
 
+    @Test func `in a report's project leaves no file behind, and a full disk is told`() async throws {
+        try await World.with { world async throws in
+            let file = try TemporaryFile(["old"])
+            let outcome = try await world.usage.run("report", "--project", "flims", "--output", file.path)
+            #expect(outcome.status == 1)
+            let folder = URL(filePath: file.path).deletingLastPathComponent().path
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["tasks.jsonl"])
+            let full = try await world.usage.run("report", "--output", "/dev/full")
+            #expect(full.status == 1)
+        }
+    }
+
     @Test func `of a port in use is told`() async throws {
         try await World.with { world async throws in
             let port = try await world.sandbox.waitForPort()

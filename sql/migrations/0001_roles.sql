@@ -12,8 +12,9 @@ BEGIN
                 NULL;
             END;
         END IF;
-        -- Whoever migrates may step down to the role that the service or a report runs under.
-        IF NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
+        -- Whoever migrates may step down to the role that the service or a report runs under. A superuser may anyway;
+        -- the maker of a role is its member from version 16 on, but may not act as it unless told so.
+        IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
             EXECUTE format('GRANT %I TO CURRENT_USER', wanted);
         END IF;
     END LOOP;

@@ -69,7 +69,7 @@ COMMENT ON COLUMN task_work.due_at IS 'When a worker should take it next; while 
 COMMENT ON COLUMN task_work.lease_token IS 'Goes up by one with each worker that takes the task; a write with an older token is turned away.';
 COMMENT ON COLUMN task_work.leased IS 'Whether a worker has it; due_at is then the end of the lease.';
 COMMENT ON COLUMN task_work.attempts IS 'Create requests begun.';
-COMMENT ON COLUMN task_work.polls IS 'Status requests answered.';
+COMMENT ON COLUMN task_work.polls IS 'Status requests made since the provider accepted it.';
 COMMENT ON COLUMN task_work.in_doubt IS 'Whether an earlier create request may have been taken: then a later no from the provider does not end the hold.';
 COMMENT ON COLUMN task_work.first_sent_at IS 'When the first create request began of those that may have been taken.';
 COMMENT ON COLUMN task_work.accepted_at IS 'When the provider accepted it.';

@@ -1,5 +1,5 @@
 -- Gives leased tasks of wallet $1 back: task ids, lease tokens, new states, when they are due (null: waits for a person),
--- and whether a status request was answered. A task whose token has moved on is left alone.
+-- and whether a status request was made. A task whose token has moved on is left alone.
 WITH given AS MATERIALIZED (
     SELECT given.*
     FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::timestamptz[], $6::boolean[])
