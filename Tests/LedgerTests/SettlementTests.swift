@@ -46,6 +46,16 @@ import Testing
         #expect(try await TestDatabase.current.number("SELECT price_difference_credits FROM day_total") == 8)
     }
 
+    @Test(arguments: [(Settlement.Outcome.succeeded, 0, -42), (.succeeded, 42, 0), (.failed, 0, 0), (.failed, 10, -32)])
+    func `records what differs from the price`(
+        outcome: Settlement.Outcome, charged: Int64, difference: Int64
+    ) async throws {
+        let ledger = try await Ledger.sample()
+        #expect(try await ledger.end(ledger.running(), outcome, charged: charged) == .settled)
+        #expect(
+            try await TestDatabase.current.number("SELECT price_difference_credits FROM day_total") == difference)
+    }
+
     @Test func `releases all of a task that the provider rejected`() async throws {
         let ledger = try await Ledger.sample(month: 42, reading: 42)
         #expect(try await ledger.end(ledger.hold(), .rejected, charged: 0) == .settled)

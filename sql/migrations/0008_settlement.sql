@@ -57,7 +57,7 @@ COMMENT ON COLUMN settlement.evidence IS 'provider, or person.';
 COMMENT ON COLUMN settlement.reserved_credits IS 'The hold that it ends, raised to the charge where that was more, in whole credits.';
 COMMENT ON COLUMN settlement.charged_credits IS 'Taken for good, in whole credits: the provider''s final_credits, or what the person said.';
 COMMENT ON COLUMN settlement.released_credits IS 'Given back, in whole credits.';
-COMMENT ON COLUMN settlement.price_difference_credits IS 'For a charge: what it differs from the price frozen on the hold, in whole credits; otherwise 0.';
+COMMENT ON COLUMN settlement.price_difference_credits IS 'For a charge, and for a success that cost nothing: what it differs from the price frozen on the hold, in whole credits; otherwise 0.';
 COMMENT ON COLUMN settlement.error_code IS 'The provider''s error code, when it failed or was rejected and a code was given.';
 COMMENT ON COLUMN settlement.resolved_by IS 'The person who resolved it.';
 COMMENT ON COLUMN settlement.reason IS 'Why the person resolved it so.';

@@ -18,6 +18,9 @@ CREATE FUNCTION settle(
 ) RETURNS TABLE (place bigint, outcome text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
+    IF array_position(p_charged, NULL) IS NOT NULL OR cardinality(p_charged) <> cardinality(p_task_ids) THEN
+        RAISE EXCEPTION 'a settlement names what is charged' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
     PERFORM FROM wallet_balance b WHERE b.wallet_id = p_wallet_id FOR UPDATE;
     RETURN QUERY
     WITH asked AS (
@@ -31,7 +34,7 @@ BEGIN
                coalesce(taken.reserved_credits, hold.amount_credits) AS held,
                ended.charged_credits + coalesce(later.charged, 0) AS charged_before,
                ended.released_credits + coalesce(later.released, 0) AS released_before,
-               taken.entry_number > ended.entry_number AS accepted_late,
+               taken.entry_number > ended.entry_number AS accepted_late, ended.outcome AS ended_as,
                CASE WHEN hold.task_id IS NULL THEN 'unknown_task'
                     WHEN ended.task_id IS NOT NULL AND (asked.resolved_by IS NOT NULL OR work.state IS NULL) THEN 'already_settled'
                     WHEN asked.lease_token <> coalesce(work.lease_token, -1) THEN 'fenced'
@@ -65,8 +68,10 @@ BEGIN
                CASE verdict WHEN 'settled' THEN held ELSE 0 END AS end_held,
                -- What the books count as taken for it so far.
                CASE WHEN verdict = 'settled' THEN coalesce(taken, 0) WHEN accepted_late THEN taken ELSE charged_before END AS counted,
-               CASE WHEN charged = 0 THEN 0 ELSE charged - price END
-                   - CASE WHEN coalesce(charged_before, 0) = 0 THEN 0 ELSE charged_before - price END AS add_difference
+               -- A success that costs nothing differs from its price as well.
+               CASE WHEN charged = 0 AND coalesce(ended_as, ending) <> 'succeeded' THEN 0 ELSE charged - price END
+                   - CASE WHEN ended_as IS NULL OR charged_before = 0 AND ended_as <> 'succeeded' THEN 0
+                          ELSE charged_before - price END AS add_difference
         FROM judged WHERE verdict IN ('settled', 'reread')
     ), entry AS (
         SELECT moved.*, add_charged + add_released AS reserved_after,

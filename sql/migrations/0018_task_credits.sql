@@ -7,7 +7,7 @@ SELECT hold.wallet_id, hold.task_id, hold.project_id, hold.model, hold.day,
        coalesce(ended.released_credits + later.released, 0) AS released_credits,
        CASE WHEN ended.task_id IS NULL THEN coalesce(taken.reserved_credits, hold.amount_credits) ELSE 0 END AS held_credits,
        CASE WHEN ended.task_id IS NULL AND taken.task_id IS NULL THEN hold.amount_credits ELSE 0 END AS waiting_credits,
-       CASE WHEN ended.charged_credits + later.charged <> 0
+       CASE WHEN ended.outcome = 'succeeded' OR ended.charged_credits + later.charged <> 0
             THEN ended.charged_credits + later.charged - hold.amount_credits ELSE 0 END AS price_difference_credits
 FROM reservation hold
 LEFT JOIN acceptance taken USING (wallet_id, task_id)
