@@ -109,6 +109,16 @@ public struct RivyaError: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 extension RivyaError {
+    /// Whether the API key is missing, refused, or lacks the scope: no fault of the request, and every other fails too.
+    public var isKeyRefused: Bool {
+        switch failure {
+        case .missingAPIKey, .refused(.apiKeyMissing), .refused(.apiKeyInvalid), .refused(.apiKeyRevoked),
+            .refused(.apiKeyExpired), .refused(.apiScopeDenied):
+            true
+        default: false
+        }
+    }
+
     /// The provider's code, or our word where it gave none.
     public var code: String {
         switch failure {

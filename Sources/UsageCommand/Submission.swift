@@ -39,15 +39,17 @@ struct Submission: Sendable {
 
     /// Asks the guard, and asks again where the answer was lost: the same request gets the first answer.
     private func reserve(_ submission: TaskSubmission) async throws -> ReservationOutcome {
-        for attempt in 1...4 {
+        var attempt = 1
+        while true {
             do throws(LedgerError) { return try await ledger.reserve(submission) } catch {
                 guard error.isTransient else { throw error }
-                try await Task.sleep(for: .milliseconds(250 << attempt))
+                guard attempt < 5 else {
+                    throw Mistake(
+                        "\(error) Whether the task was queued is not known; see: usage task \(submission.taskID)")
+                }
             }
-        }
-        do throws(LedgerError) { return try await ledger.reserve(submission) } catch {
-            guard error.isTransient else { throw error }
-            throw Mistake("\(error) Whether the task was queued is not known; see: usage task \(submission.taskID)")
+            try await Task.sleep(for: .milliseconds(250 << attempt))
+            attempt += 1
         }
     }
 

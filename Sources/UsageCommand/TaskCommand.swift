@@ -146,51 +146,6 @@ struct TaskCommand: AsyncParsableCommand {
     }
 }
 
-/// A task as JSON shows it.
-private struct TaskLine: Encodable {
-    struct Event: Encodable {
-        let entryNumber: Int64
-        let event: String
-        let at: Date
-        let detail: String
-    }
-
-    let taskId: String
-    let project: String
-    let model: String
-    let state: String
-    let clientRequestId: String
-    let providerTaskId: String?
-    let submittedAt: Date
-    let reservedCredits: Int64
-    let chargedCredits: Int64
-    let dueAt: Date?
-    let attempts: Int
-    let needsPerson: Bool
-    let resultUrls: [String]
-    let events: [Event]
-
-    init(_ details: TaskDetails) {
-        let task = details.summary
-        taskId = "\(task.id)"
-        project = task.project
-        model = task.model
-        state = task.state
-        clientRequestId = task.clientRequestID
-        providerTaskId = task.providerTaskID
-        submittedAt = task.submittedAt
-        reservedCredits = task.reserved.amount
-        chargedCredits = task.charged.amount
-        dueAt = details.dueAt
-        attempts = details.attempts
-        needsPerson = task.state == "unknown" && details.dueAt == nil
-        resultUrls = details.resultURLs.flatMap { try? JSONDecoder().decode([String].self, from: Data($0.utf8)) } ?? []
-        events = details.events.map {
-            Event(entryNumber: $0.entryNumber, event: $0.event, at: $0.at, detail: $0.detail)
-        }
-    }
-}
-
 /// A refusal as JSON shows it.
 private struct RefusalLine: Encodable {
     let taskId: String

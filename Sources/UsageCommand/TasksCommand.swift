@@ -44,44 +44,13 @@ struct TasksCommand: AsyncParsableCommand {
         if let before { _ = try TaskID.argument(before) }
     }
 
-    private struct Line: Encodable {
-        let taskID: String
-        let project: String
-        let model: String
-        let state: String
-        let submittedAt: Date
-        let reservedCredits: Int64
-        let chargedCredits: Int64
-        let providerTaskID: String?
-        let clientRequestID: String
-
-        init(_ task: TaskSummary) {
-            taskID = "\(task.id)"
-            project = task.project
-            model = task.model
-            state = task.state
-            submittedAt = task.submittedAt
-            reservedCredits = task.reserved.amount
-            chargedCredits = task.charged.amount
-            providerTaskID = task.providerTaskID
-            clientRequestID = task.clientRequestID
-        }
-
-        enum CodingKeys: String, CodingKey {
-            case project, model, state, submittedAt, reservedCredits, chargedCredits
-            case taskID = "task_id"
-            case providerTaskID = "provider_task_id"
-            case clientRequestID = "client_request_id"
-        }
-    }
-
     func run() async throws {
         let tasks = try await Books.open { books in
             try await books.ledger(of: wallet.wallet).tasks(
                 of: project, in: state?.rawValue, before: before.flatMap { TaskID($0) }, limit: limit)
         }
         switch format.format {
-        case .json: Terminal.print(JSONOutput.text(tasks.map { Line($0) }))
+        case .json: Terminal.print(JSONOutput.text(tasks.map { TaskLine($0) }))
         case .table:
             var table = TextTable([
                 .text("task"), .text("project"), .text("model"), .text("state"), .number("reserved"),

@@ -21,14 +21,15 @@ enum CreationVerdict: Equatable {
     }
 
     private init(_ error: RivyaError) {
-        switch error.failure {
-        case .refused(.apiKeyMissing), .refused(.apiKeyInvalid), .refused(.apiKeyRevoked), .refused(.apiKeyExpired),
-            .refused(.apiScopeDenied), .missingAPIKey:
+        guard !error.isKeyRefused else {
             self = .keyRefused
+            return
+        }
+        switch error.failure {
         case .refused(.idempotencyConflict): self = .review
         case .notSent: self = .sendAgain
         case .noAnswer, .timedOut, .unreadableAnswer, .cancelled: self = .doubt
-        case .refused, .contractViolation:
+        case .refused, .contractViolation, .missingAPIKey:
             self = error.creationOutcome == .unknown ? .doubt : error.isTransient ? .sendAgain : .reject
         }
     }

@@ -19,8 +19,7 @@ extension Worker {
             case .refused(.notFound) where age(of: task) > settings.resendWindow:
                 // The provider denies a task that it accepted: a person has to look.
                 await giveBack(task, .unknown, at: nil)
-            case .refused(.apiKeyInvalid), .refused(.apiKeyRevoked), .refused(.apiKeyExpired), .refused(.apiKeyMissing),
-                .refused(.apiScopeDenied), .missingAPIKey:
+            case _ where error.isKeyRefused:
                 lanes.refuseKey(error)
                 await giveBack(task, nil, at: clock() + settings.retry.maximumDelay.seconds)
             default:
