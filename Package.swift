@@ -57,14 +57,15 @@ let package = Package(
         .target(
             name: "UsageReports", dependencies: ["Postgres"], path: "reports",
             resources: [
-                .embedInCode("charges_by_day.sql"), .embedInCode("charges_by_model.sql"),
-                .embedInCode("charges_by_project.sql"),
-                .embedInCode("current_month.sql"), .embedInCode("set_period.sql"), .embedInCode("unattributed.sql"),
+                .embedInCode("chain_heads.sql"), .embedInCode("charges_by_day.sql"),
+                .embedInCode("charges_by_model.sql"),
+                .embedInCode("charges_by_project.sql"), .embedInCode("current_month.sql"), .embedInCode("entries.sql"),
+                .embedInCode("set_period.sql"), .embedInCode("unattributed.sql"),
                 .embedInCode("unit_prices.sql"),
             ], swiftSettings: strict),
         // Runs the report queries and the proof of the books; prints table, CSV and JSON.
         .target(
-            name: "Reporting", dependencies: ["Accounting", "Postgres", "UsageReports", "UsageSQL"],
+            name: "Reporting", dependencies: ["Accounting", "Postgres", "UsageReports", "UsageSQL", crypto],
             swiftSettings: strict),
         // The executable: one file a subcommand; the only place that wires parts together.
         .executableTarget(

@@ -22,17 +22,28 @@ public enum UsageSQL {
         migration("0016_record_reading.sql", PackageResources._016_record_reading_sql),
         migration("0017_administer.sql", PackageResources._017_administer_sql),
         migration("0018_task_credits.sql", PackageResources._018_task_credits_sql),
+        migration("0019_entry_hash.sql", PackageResources._019_entry_hash_sql),
+        migration("0020_reserve_hashed.sql", PackageResources._020_reserve_hashed_sql),
+        migration("0021_accept_hashed.sql", PackageResources._021_accept_hashed_sql),
+        migration("0022_settle_hashed.sql", PackageResources._022_settle_hashed_sql),
+        migration("0023_record_hashed.sql", PackageResources._023_record_hashed_sql),
+        migration("0024_grants.sql", PackageResources._024_grants_sql),
+        migration("0025_parallel_safe.sql", PackageResources._025_parallel_safe_sql),
+        migration("0026_task_credits.sql", PackageResources._026_task_credits_sql),
     ]
 
-    /// The rules that `usage verify` proves, one query each: the rows that it returns are the differences.
-    public static let rules: [(name: String, statement: Statement)] = [
-        ("wallet_balance", statement(PackageResources.wallet_balance_sql)),
-        ("admission", statement(PackageResources.admission_sql)),
-        ("budget", statement(PackageResources.budget_sql)),
-        ("budget_counter", statement(PackageResources.budget_counter_sql)),
-        ("day_total", statement(PackageResources.day_total_sql)),
-        ("task_state", statement(PackageResources.task_state_sql)),
-        ("entry_number", statement(PackageResources.entry_number_sql)),
+    /// What `usage verify` asks of the entries, by file: the rows that a statement returns are the differences, each with the
+    /// rule that it breaks.
+    public static let proofs: [(name: String, rules: [String], statement: Statement)] = [
+        (
+            "totals", ["wallet_balance", "adds_up", "budget_counter", "day_total"],
+            statement(PackageResources.totals_sql)
+        ),
+        ("admission", ["admission"], statement(PackageResources.admission_sql)),
+        ("budget", ["budget"], statement(PackageResources.budget_sql)),
+        ("task_state", ["task_state"], statement(PackageResources.task_state_sql)),
+        ("entry_number", ["entry_number"], statement(PackageResources.entry_number_sql)),
+        ("entry_hash", ["entry_hash"], statement(PackageResources.entry_hash_sql)),
     ]
 
     private static func migration(_ fileName: String, _ sql: [UInt8]) -> Migration {

@@ -37,6 +37,9 @@ public enum AcceptanceOutcome: String, Sendable {
     case alreadyAccepted = "already_accepted"
     /// The books know the task under another id of the provider's.
     case otherProviderTask = "other_provider_task"
+    /// The books know this id of the provider's as that of another task: the answer belonged to another request, and
+    /// nothing is booked.
+    case providerTaskOfAnother = "provider_task_of_another"
     /// There is no such task.
     case unknownTask = "unknown_task"
 }

@@ -78,6 +78,8 @@ public enum ReportError: Error, Equatable, Sendable, CustomStringConvertible {
     case doesNotAddUp(row: String)
     /// The report cannot be written to where it should go.
     case unwritable(String)
+    /// A file cannot be read.
+    case unreadable(String)
     /// PostgreSQL cannot answer.
     case database(PostgresError)
 
@@ -88,6 +90,7 @@ public enum ReportError: Error, Equatable, Sendable, CustomStringConvertible {
         case .unknownProject(let name): "There is no project '\(name)'; see the projects with: usage project list"
         case .doesNotAddUp(let row): "The report is not printed: its row '\(row)' does not add up. Run: usage verify"
         case .unwritable(let what): "The report cannot be written: \(what)."
+        case .unreadable(let what): "The file cannot be read: \(what)."
         case .database(let error): error.message
         }
     }

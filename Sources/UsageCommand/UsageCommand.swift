@@ -24,7 +24,7 @@ struct UsageCommand: AsyncParsableCommand {
         subcommands: [
             SubmitCommand.self, TasksCommand.self, TaskCommand.self, WorkerCommand.self, ReportCommand.self,
             ProjectCommand.self, BudgetCommand.self, PriceCommand.self, WalletCommand.self, VerifyCommand.self,
-            MigrateCommand.self, PostgresCommand.self, SandboxCommand.self, DemoCommand.self,
+            ExportCommand.self, MigrateCommand.self, PostgresCommand.self, SandboxCommand.self, DemoCommand.self,
         ])
 
     static func main() async {

@@ -5,11 +5,20 @@ struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Re-count the books from their entries and list every difference.",
         discussion: """
-            Reads one snapshot of all wallets and changes nothing. Exit code 0: all is right; 1: the differences are printed.
+            Reads one snapshot of all wallets and changes nothing. Exit code 0: all is right; 1: the differences are printed. \
+            Each wallet's entries form a chain of hashes, and its head is printed: who keeps it can tell later that nothing \
+            up to it was changed. With --chain, an exported file is proved instead, without the database.
 
-            EXAMPLE:
+            EXAMPLE: prove the books; prove an export, and that it still holds what was noted down in May
               usage verify --format json
+              usage verify --chain may.entries --head 1234:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
             """)
+
+    @Option(help: ArgumentHelp("Prove this file that usage export wrote; no database is used.", valueName: "file"))
+    var chain: String?
+
+    @Option(help: ArgumentHelp("With --chain: a head that was noted down earlier.", valueName: "number:hash"))
+    var head: String?
 
     @OptionGroup var format: FormatOption
 
@@ -17,28 +26,64 @@ struct VerifyCommand: AsyncParsableCommand {
         let ok: Bool
         let rules: [String]
         let differences: [Difference]
+        let heads: [ChainHead]
+    }
+
+    func validate() throws {
+        guard let head else { return }
+        guard chain != nil else { throw ValidationError("--head goes with --chain; name the exported file.") }
+        guard ChainAnchor(head) != nil else {
+            throw ValidationError(
+                "'\(head.prefix(80))' is not a head; write it as usage verify prints it, such as 1234:9f86d0….")
+        }
     }
 
     func run() async throws {
-        let bar = ProgressBar("verifying", total: Verification.rules.count)
-        let differences = try await Books.open(as: .report, connections: 1) { books in
-            try await Verification.run(on: books.pool) { _ in bar.advance() }
+        if let chain {
+            let bar = ProgressBar("proving", total: 100)
+            var shown = 0
+            let proved = try EntryFile.prove(chain, anchor: head.flatMap { ChainAnchor($0) }) { share in
+                while shown < Int(share * 100) {
+                    bar.advance()
+                    shown += 1
+                }
+            }
+            return try show(proved)
         }
+        let bar = ProgressBar("verifying", total: Verification.steps)
+        let verification = try await Books.open(as: .report, connections: 1) { books in
+            try await Verification.make(on: books.pool) { _ in bar.advance() }
+        }
+        try show(verification)
+    }
+
+    private func show(_ proved: Verification) throws {
+        let isRight = proved.differences.isEmpty
         switch format.format {
         case .json:
             Terminal.print(
-                JSONOutput.text(Answer(ok: differences.isEmpty, rules: Verification.rules, differences: differences)))
-        case .table where differences.isEmpty:
-            Terminal.print("ok: \(Verification.rules.joined(separator: ", "))\n")
+                JSONOutput.text(
+                    Answer(ok: isRight, rules: proved.rules, differences: proved.differences, heads: proved.heads)))
         case .table:
-            var table = TextTable([.text("rule"), .text("wallet"), .text("subject"), .text("found"), .text("expected")])
-            for difference in differences {
-                table.add([
-                    difference.rule, difference.wallet, difference.subject, difference.found, difference.expected,
-                ])
+            if isRight {
+                Terminal.print("ok: \(proved.rules.joined(separator: ", "))\n")
+            } else {
+                showDifferences(proved)
             }
-            Terminal.print(table.render())
+            for head in proved.heads where head.entries > 0 {
+                Terminal.print("wallet \(head.wallet): \(head.entries) entries, head \(head.anchor)\n")
+            }
         }
-        guard differences.isEmpty else { throw ExitCode.failure }
+        guard isRight else { throw ExitCode.failure }
+    }
+
+    private func showDifferences(_ proved: Verification) {
+        var table = TextTable([.text("rule"), .text("wallet"), .text("subject"), .text("found"), .text("expected")])
+        for difference in proved.differences {
+            table.add([
+                difference.rule, difference.wallet, difference.subject, difference.found, difference.expected,
+            ])
+        }
+        Terminal.print(table.render())
     }
 }

@@ -38,14 +38,15 @@ import Testing
         #expect(try await ledger.balance.charged == .zero)
     }
 
-    @Test func `is not taken while a worker sends the task`() async throws {
+    @Test func `is not taken while a worker sends the task, whatever the person's clock says`() async throws {
         let ledger = try await Ledger.sample()
         let task = try await ledger.hold()
-        let leased = try await ledger.claim(upTo: 1, at: .sample, leaseUntil: .sample + 8)
+        let leased = try await ledger.claim(upTo: 1, at: .late, leaseUntil: .late)
         #expect(leased.map(\.id) == [task])
-        #expect(try await ledger.resolve(task, charged: 0, at: .sample + 7) == .beingSent)
+        #expect(try await ledger.resolve(task, charged: 0, at: .late + 7) == .beingSent)
         #expect(try await ledger.balance.held == .credits(42))
-        #expect(try await ledger.resolve(task, charged: 0, at: .sample + 8) == .settled)
+        #expect(try await ledger.extend([task: leased[0].leaseToken], until: .sample) == [task])
+        #expect(try await ledger.resolve(task, charged: 0, at: .sample - 7) == .settled)
     }
 
     @Test func `is taken while a worker asks how an accepted task stands, which then changes nothing`() async throws {

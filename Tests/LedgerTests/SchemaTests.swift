@@ -93,7 +93,7 @@ import Testing
     /// The tables whose rows are added and never changed.
     static let entries = [
         "reservation", "refusal", "acceptance", "settlement", "correction", "recorded_error", "wallet_reading",
-        "budget_change", "client_request", "task", "task_request", "price",
+        "budget_change", "entry_hash", "client_request", "task", "task_request", "price",
     ]
 
     @Test func `can read entries and add to them, and cannot change them`() async throws {
@@ -107,17 +107,8 @@ import Testing
         }
     }
 
-    @Test func `owns nothing and may not make tables`() async throws {
-        let pool = TestDatabase.current.pool(maximumConnections: 1, role: "usage_service")
-        #expect(await pool.problem("CREATE TABLE mine (a int)") == "42501")
-        #expect(await pool.problem("ALTER TABLE task DROP CONSTRAINT task_of_a_project") == "42501")
-        #expect(await pool.problem("DROP FUNCTION available_credits") == "42501")
-    }
-
-    @Test func `cannot touch the migrations`() async throws {
-        let pool = TestDatabase.current.pool(maximumConnections: 1, role: "usage_service")
-        #expect(await pool.problem("DELETE FROM usage_migration") == "42501")
-        #expect(await pool.problem("INSERT INTO usage_migration VALUES (99, 'x', '', now())") == "42501")
+    @Test func `does not see the entries put together, which only a proof needs`() async throws {
+        #expect(try await !TestDatabase.current.may("usage_service", "SELECT", "entry"))
     }
 
     @Test func `may call what moves credits`() async throws {
@@ -129,29 +120,109 @@ import Testing
     private static let counters = [
         "wallet_balance", "project", "budget", "budget_counter", "day_total", "task_work", "wallet",
     ]
+    /// Of these it sees whose they are, and not what was asked for.
+    private static let requests = ["client_request", "task_request"]
 
-    @Test func `can read every table, and nothing else`() async throws {
+    @Test func `can read what reports and proofs need, and nothing else`() async throws {
         let pool = TestDatabase.current.pool(maximumConnections: 1, role: "usage_report")
         for table in `The service's role`.entries + Self.counters {
             // The wallet's number is the database's own and so cannot even be named.
             let column = table == "wallet" ? "slug" : "wallet_id"
-            #expect(await pool.problem("SELECT * FROM \(table)") == nil, "\(table)")
+            let seen = Self.requests.contains(table) ? "wallet_id, task_id" : "*"
+            #expect(await pool.problem("SELECT \(seen) FROM \(table)") == nil, "\(table)")
             #expect(await pool.problem("INSERT INTO \(table) DEFAULT VALUES") == "42501", "\(table)")
             #expect(await pool.problem("UPDATE \(table) SET \(column) = \(column)") == "42501", "\(table)")
             #expect(await pool.problem("DELETE FROM \(table)") == "42501", "\(table)")
             #expect(await pool.problem("TRUNCATE \(table)") == "42501", "\(table)")
         }
+        #expect(await pool.problem("SELECT body FROM task_request") == "42501")
+        #expect(await pool.problem("SELECT request_sha256 FROM client_request") == "42501")
     }
 
-    @Test func `can read the view of what each task's entries add up to`() async throws {
-        #expect(try await TestDatabase.current.may("usage_report", "SELECT", "task_credits"))
-        #expect(try await !TestDatabase.current.may("usage_report", "INSERT, UPDATE, DELETE", "task_credits"))
+    @Test func `can read the views that the entries add up in`() async throws {
+        for view in ["task_credits", "entry"] {
+            #expect(try await TestDatabase.current.may("usage_report", "SELECT", view))
+            #expect(try await !TestDatabase.current.may("usage_report", "INSERT, UPDATE, DELETE", view))
+        }
     }
 
     @Test func `may call nothing that moves credits`() async throws {
         #expect(try await TestDatabase.current.callable(by: "usage_report") == [])
         let pool = TestDatabase.current.pool(maximumConnections: 1, role: "usage_report")
         #expect(await pool.problem("SELECT create_wallet('x', 'UTC', 'X', now())") == "42501")
+    }
+}
+
+/// Logins as an operator makes them: not the owner of anything, and members of one role each.
+@Suite(.books) struct `A login` {
+    /// What nobody but the owner of the database may do.
+    static let forbidden = [
+        "ALTER TABLE reservation DISABLE TRIGGER ALL",
+        "ALTER TABLE reservation DROP CONSTRAINT reservation_amount_positive",
+        "ALTER TABLE entry_hash ALTER hash DROP NOT NULL", "ALTER TABLE settlement OWNER TO CURRENT_USER",
+        "ALTER TABLE task ADD COLUMN mine int", "ALTER TABLE task ENABLE ROW LEVEL SECURITY",
+        "CREATE TRIGGER mine BEFORE INSERT ON task FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "CREATE RULE mine AS ON DELETE TO task DO INSTEAD NOTHING", "CREATE INDEX mine ON task (model)",
+        "CREATE TABLE mine (a int)", "CREATE SCHEMA mine", "CREATE FUNCTION mine() RETURNS int LANGUAGE sql RETURN 1",
+        "CREATE OR REPLACE FUNCTION entry_hash_after(previous bytea, line text) RETURNS bytea LANGUAGE sql RETURN previous",
+        "CREATE OR REPLACE VIEW task_credits AS SELECT 1 AS wallet_id", "DROP VIEW entry", "DROP TABLE refusal",
+        "DROP FUNCTION available_credits", "ALTER FUNCTION reserve RENAME TO mine", "COMMENT ON TABLE task IS 'mine'",
+        "DO $$ BEGIN LOCK TABLE entry_hash IN ACCESS EXCLUSIVE MODE; END $$", "CLUSTER task USING task_key",
+        "REINDEX TABLE task", "SET session_replication_role = replica", "SET ROLE usage",
+        "SET SESSION AUTHORIZATION usage",
+        "GRANT usage TO CURRENT_USER", "ALTER ROLE usage_service SUPERUSER",
+        "CREATE ROLE mine", "DROP ROLE usage_report", "ALTER SYSTEM SET fsync = off",
+        "ALTER DATABASE postgres SET a.b = 1",
+        "CREATE EXTENSION dblink", "COPY task TO PROGRAM 'true'", "COPY price FROM '/etc/passwd'",
+        "SELECT pg_read_file('PG_VERSION')", "SELECT lo_import('/etc/passwd')", "SELECT pg_reload_conf()",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'usage' LIMIT 1",
+        "SELECT passwd FROM pg_shadow", "DELETE FROM usage_migration",
+        "INSERT INTO usage_migration VALUES (99, 'x', '', now())", "UPDATE wallet SET slug = 'mine'",
+        "DELETE FROM project",
+        "UPDATE price SET amount_credits = 1", "DELETE FROM wallet_balance", "DELETE FROM day_total",
+        "TRUNCATE day_total",
+    ]
+
+    @Test(arguments: ["usage_service", "usage_report"])
+    func `of neither role can do what is the owner's`(role: String) async throws {
+        try await TestDatabase.current.withLogin(of: role) { pool async throws in
+            for act in Self.forbidden {
+                let problem = await pool.problem(act)
+                // Some are turned away for more than one reason; none may work.
+                #expect(
+                    ["42501", "42710", "42809", "2BP01", "25001"].contains(problem), "\(act): \(problem ?? "done")")
+            }
+            // This one only warns.
+            _ = await pool.problem("GRANT ALL ON settlement TO PUBLIC")
+            #expect(try await !TestDatabase.current.may("public", "SELECT, INSERT, UPDATE, DELETE", "settlement"))
+            for table in `The service's role`.entries {
+                for act in ["UPDATE \(table) SET wallet_id = wallet_id", "DELETE FROM \(table)", "TRUNCATE \(table)"] {
+                    #expect(await pool.problem(act) == "42501", "\(act)")
+                }
+            }
+        }
+    }
+
+    @Test func `of the reports' role can neither add an entry nor become the service`() async throws {
+        try await TestDatabase.current.withLogin(of: "usage_report") { pool async throws in
+            for table in `The service's role`.entries {
+                #expect(await pool.problem("INSERT INTO \(table) DEFAULT VALUES") == "42501", "\(table)")
+            }
+            #expect(await pool.problem("SET ROLE usage_service") == "42501")
+        }
+    }
+
+    @Test func `of no role sees nothing`() async throws {
+        try await TestDatabase.current.withLogin(of: nil) { pool async throws in
+            for table in `The service's role`.entries + [
+                "wallet", "wallet_balance", "task_work", "entry", "usage_migration",
+            ] {
+                #expect(await pool.problem("SELECT FROM \(table)") == "42501", "\(table)")
+            }
+            #expect(
+                await pool.problem("SELECT * FROM reserve(1, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')")
+                    == "42501")
+        }
     }
 }
 
@@ -170,6 +241,26 @@ extension ConnectionPool {
 }
 
 extension TestDatabase {
+    /// Lends connections of a login that an operator made, as a member of a role; the login goes with it.
+    fileprivate func withLogin(of role: String?, _ body: (ConnectionPool) async throws -> Void) async throws {
+        let owner = pool(maximumConnections: 1)
+        let login = "login_\(UInt64.random(in: 0 ... .max))"
+        try await owner.execute(Statement("CREATE ROLE \(login) LOGIN" + (role.map { " IN ROLE \($0)" } ?? "")))
+        let pool = pool(
+            PostgresConfiguration(url: url.replacing("user=usage", with: "user=\(login)"), maximumConnections: 1))
+        do {
+            let user = try await pool.query("SELECT session_user::text AS name")[0].decode("name", as: String.self)
+            try #require(user == login)
+            try await body(pool)
+        } catch {
+            await pool.close()
+            try await owner.execute(Statement("DROP ROLE \(login)"))
+            throw error
+        }
+        await pool.close()
+        try await owner.execute(Statement("DROP ROLE \(login)"))
+    }
+
     fileprivate func may(_ role: String, _ privilege: String, _ table: String) async throws -> Bool {
         try await pool(maximumConnections: 1).query("SELECT has_table_privilege($1, $2, $3)", role, table, privilege)[0]
             .decode(at: 0)

@@ -15,10 +15,10 @@ import UsageSQL
         #expect(try SQLFolder.queries.files.map(\.sql).sorted() == SQLFolder.embeddedQueries.map(\.sql).sorted())
     }
 
-    @Test func `has every rule of the folder`() throws {
+    @Test func `has every proof of the folder`() throws {
         let files = Dictionary(uniqueKeysWithValues: try SQLFolder.verify.files.map { ($0.name, $0.sql) })
-        let rules = Dictionary(uniqueKeysWithValues: UsageSQL.rules.map { ("\($0.name).sql", $0.statement.sql) })
-        #expect(rules == files)
+        let proofs = Dictionary(uniqueKeysWithValues: UsageSQL.proofs.map { ("\($0.name).sql", $0.statement.sql) })
+        #expect(proofs == files)
     }
 
     @Test func `has every report of the folder`() throws {
@@ -76,7 +76,8 @@ enum SQLFolder: String, CaseIterable {
     ]
 
     static let embeddedReports = [
-        ReportQuery.chargesByDay, ReportQuery.chargesByModel, ReportQuery.chargesByProject, ReportQuery.currentMonth,
+        ReportQuery.chainHeads, ReportQuery.entries, ReportQuery.chargesByDay, ReportQuery.chargesByModel,
+        ReportQuery.chargesByProject, ReportQuery.currentMonth,
         ReportQuery.setPeriod, ReportQuery.unattributed, ReportQuery.unitPrices,
     ]
 }

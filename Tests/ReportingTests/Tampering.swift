@@ -14,7 +14,7 @@ struct Tampering: Sendable, CustomTestStringConvertible {
         self.sql = sql
     }
 
-    static let all = balances + entries + admissions + budgets + dayTotals + states + numbers
+    static let all = balances + entries + admissions + budgets + dayTotals + states + orphans + numbers
 
     private static let studio = "(SELECT wallet_id FROM wallet WHERE slug = 'studio')"
     private static let idle = "(SELECT project_id FROM project WHERE slug = 'idle')"
@@ -151,12 +151,37 @@ struct Tampering: Sendable, CustomTestStringConvertible {
             """),
     ]
 
+    private static let orphans = [
+        orphan("a reservation of no task", "task", endedTask),
+        orphan("an acceptance of no reservation", "reservation", endedTask),
+        orphan("a settlement of no reservation", "reservation", endedTask),
+        Tampering(
+            "task_state", "2 settlements",
+            """
+            ALTER TABLE settlement DROP CONSTRAINT settlement_one_per_reservation CASCADE;
+            INSERT INTO settlement SELECT s.* FROM settlement s WHERE task_id = \(endedTask)
+            """),
+        Tampering(
+            "task_state", "a refused request that has a task",
+            "UPDATE refusal SET task_id = \(endedTask) WHERE task_id = (SELECT task_id FROM refusal LIMIT 1)"),
+    ]
+
+    /// A row that is taken out from under those that stand on it, past the foreign keys.
+    private static func orphan(_ finding: String, _ table: String, _ task: String) -> Tampering {
+        Tampering(
+            "task_state", finding,
+            "DELETE FROM \(table) WHERE task_id = \(task)")
+    }
+
     private static let numbers = [
         Tampering("entry_number", "studio: entries", "DELETE FROM recorded_error"),
         Tampering("entry_number", "studio: entries", "DELETE FROM refusal"),
         Tampering(
-            "entry_number", "studio: entries",
-            "UPDATE reservation SET entry_number = entry_number + 1 WHERE task_id = \(endedTask)"),
+            "adds_up", "trailer, month from 2026-04-01: reserved",
+            """
+            ALTER TABLE settlement DROP CONSTRAINT settlement_adds_up;
+            UPDATE settlement SET released_credits = released_credits + 1 WHERE task_id = \(endedTask)
+            """),
         Tampering(
             "entry_number", "studio: entries",
             "UPDATE wallet_balance SET last_entry_number = last_entry_number + 1 WHERE wallet_id = \(studio)"),

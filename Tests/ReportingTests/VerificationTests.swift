@@ -12,8 +12,9 @@ import Testing
 
     @Test func `names its rules as it goes`() async throws {
         #expect(
-            Verification.rules == [
-                "wallet_balance", "admission", "budget", "budget_counter", "day_total", "task_state", "entry_number",
+            Verification.allRules == [
+                "wallet_balance", "adds_up", "budget_counter", "day_total", "admission", "budget", "task_state",
+                "entry_number", "entry_hash",
             ])
     }
 

@@ -1,5 +1,5 @@
 -- Each budget in force is the last that was set, and none that was set is missing.
-SELECT wallet.slug AS wallet, format('%s, %s', project.slug, period) AS subject,
+SELECT 'budget' AS rule, wallet.slug AS wallet, format('%s, %s', project.slug, period) AS subject,
        coalesce(budget.limit_credits::text, 'none') AS found, coalesce(last_set.limit_credits::text, 'none') AS expected
 FROM budget
 FULL JOIN (

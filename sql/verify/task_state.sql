@@ -1,23 +1,64 @@
--- Each task has its hold, its request's answer, and a state that the diagram in docs/design.md allows.
-SELECT wallet.slug AS wallet, task.task_id::text AS subject, problem.found, problem.expected
-FROM task
-JOIN wallet USING (wallet_id)
-LEFT JOIN reservation hold USING (wallet_id, task_id)
-LEFT JOIN task_request request USING (wallet_id, task_id)
-LEFT JOIN acceptance taken USING (wallet_id, task_id)
-LEFT JOIN settlement ended USING (wallet_id, task_id)
-LEFT JOIN task_work work USING (wallet_id, task_id)
-LEFT JOIN client_request asked ON asked.wallet_id = task.wallet_id AND asked.client_request_id = task.client_request_id
-CROSS JOIN LATERAL (VALUES
-    (hold.task_id IS NULL, 'no reservation', 'a reservation'),
-    (asked.task_id IS DISTINCT FROM task.task_id, 'its request was answered with another task', 'this task'),
-    (ended.task_id IS NULL AND work.task_id IS NULL, 'held, and no worker has it', 'a row in task_work'),
-    (ended.task_id IS NULL AND work.state = 'settled', 'settled without a settlement', 'an open state'),
-    (ended.task_id IS NOT NULL AND work.state <> 'settled', 'open after its settlement', 'settled'),
-    (work.state = 'accepted' AND taken.task_id IS NULL, 'accepted without an acceptance', 'an acceptance'),
-    (work.state IN ('queued', 'sending') AND taken.task_id IS NOT NULL, 'to be sent after its acceptance', 'accepted'),
-    (taken.task_id IS NOT NULL AND request.task_id IS NULL, 'accepted without a stored request', 'a stored request'),
-    (ended.outcome = 'rejected' AND taken.entry_number < ended.entry_number, 'rejected after its acceptance', 'succeeded or failed')
-) AS problem (is_one, found, expected)
-WHERE problem.is_one
-ORDER BY wallet.wallet_id, task.task_id;
+-- Each task has its hold, its request's answer, and a state that the diagram in docs/design.md allows; and each entry belongs
+-- to a task, once.
+WITH problem (wallet_id, task_id, found, expected) AS (
+    SELECT wallet_id, task_id, 'no reservation', 'a reservation'
+    FROM task WHERE NOT EXISTS (SELECT FROM reservation hold WHERE (hold.wallet_id, hold.task_id) = (task.wallet_id, task.task_id))
+    UNION ALL
+    SELECT task.wallet_id, task.task_id, 'its request was answered with another task', 'this task'
+    FROM task
+    LEFT JOIN client_request asked ON asked.wallet_id = task.wallet_id AND asked.client_request_id = task.client_request_id
+    WHERE asked.task_id IS DISTINCT FROM task.task_id
+    UNION ALL
+    SELECT wallet_id, task_id, 'held, and no worker has it', 'a row in task_work'
+    FROM task
+    WHERE NOT EXISTS (SELECT FROM settlement ended WHERE (ended.wallet_id, ended.task_id) = (task.wallet_id, task.task_id))
+        AND NOT EXISTS (SELECT FROM task_work work WHERE (work.wallet_id, work.task_id) = (task.wallet_id, task.task_id))
+    UNION ALL
+    SELECT work.wallet_id, work.task_id, wrong.found, wrong.expected
+    FROM task_work work
+    LEFT JOIN acceptance taken USING (wallet_id, task_id)
+    LEFT JOIN settlement ended USING (wallet_id, task_id)
+    CROSS JOIN LATERAL (VALUES
+        (ended.task_id IS NULL AND work.state = 'settled', 'settled without a settlement', 'an open state'),
+        (ended.task_id IS NOT NULL AND work.state <> 'settled', 'open after its settlement', 'settled'),
+        (work.state = 'accepted' AND taken.task_id IS NULL, 'accepted without an acceptance', 'an acceptance'),
+        (work.state IN ('queued', 'sending') AND taken.task_id IS NOT NULL, 'to be sent after its acceptance', 'accepted')
+    ) AS wrong (is_so, found, expected)
+    WHERE wrong.is_so
+    UNION ALL
+    SELECT wallet_id, task_id, 'accepted without a stored request', 'a stored request'
+    FROM acceptance taken
+    WHERE NOT EXISTS (SELECT FROM task_request sent WHERE (sent.wallet_id, sent.task_id) = (taken.wallet_id, taken.task_id))
+    UNION ALL
+    SELECT wallet_id, task_id, 'rejected after its acceptance', 'succeeded or failed'
+    FROM settlement ended JOIN acceptance taken USING (wallet_id, task_id)
+    WHERE ended.outcome = 'rejected' AND taken.entry_number < ended.entry_number
+    UNION ALL
+    SELECT wallet_id, task_id, 'a reservation of no task', 'a task'
+    FROM reservation hold
+    WHERE NOT EXISTS (SELECT FROM task WHERE (task.wallet_id, task.task_id) = (hold.wallet_id, hold.task_id))
+    UNION ALL
+    SELECT wallet_id, task_id, 'an acceptance of no reservation', 'a reservation'
+    FROM acceptance taken
+    WHERE NOT EXISTS (SELECT FROM reservation hold WHERE (hold.wallet_id, hold.task_id) = (taken.wallet_id, taken.task_id))
+    UNION ALL
+    SELECT wallet_id, task_id, 'a settlement of no reservation', 'a reservation'
+    FROM settlement ended
+    WHERE NOT EXISTS (SELECT FROM reservation hold WHERE (hold.wallet_id, hold.task_id) = (ended.wallet_id, ended.task_id))
+    UNION ALL
+    SELECT wallet_id, task_id, 'a correction of no settlement', 'a settlement'
+    FROM correction later
+    WHERE NOT EXISTS (SELECT FROM settlement ended WHERE (ended.wallet_id, ended.task_id) = (later.wallet_id, later.task_id))
+    UNION ALL
+    SELECT wallet_id, task_id, 'a refused request that has a task', 'no task'
+    FROM refusal JOIN task USING (wallet_id, task_id)
+    UNION ALL
+    SELECT wallet_id, task_id, format('%s settlements', count(*)), 'one'
+    FROM settlement GROUP BY wallet_id, task_id HAVING count(*) > 1
+    UNION ALL
+    SELECT wallet_id, task_id, format('%s reservations', count(*)), 'one'
+    FROM reservation GROUP BY wallet_id, task_id HAVING count(*) > 1
+)
+SELECT 'task_state' AS rule, wallet.slug AS wallet, problem.task_id::text AS subject, problem.found, problem.expected
+FROM problem JOIN wallet USING (wallet_id)
+ORDER BY wallet.wallet_id, problem.task_id, problem.found;
