@@ -17,6 +17,8 @@ public final class Ledger: Sendable {
 
     /// The wallet whose books these are.
     public let wallet: Wallet
+    /// The time by which its tasks are due.
+    public let databaseClock = DatabaseClock()
     let pool: ConnectionPool
 
     private struct Waiting {

@@ -70,8 +70,9 @@ extension Worker {
     /// Whether no worker has read the balance lately.
     private func isReadingOld() async throws(BalanceError) -> Bool {
         do throws(LedgerError) {
-            let readAt = try await Wallet.all(in: pool, slug: ledger.wallet.slug).first?.balance.readAt
-            return readAt.map { clock().timeIntervalSince($0) >= settings.readingInterval.seconds * 0.9 } ?? true
+            let readAt = try await Wallet.all(in: pool, slug: ledger.wallet.slug).first?.balance.readingRecordedAt
+            let now = try await ledger.databaseTime()
+            return readAt.map { now.timeIntervalSince($0) >= settings.readingInterval.seconds * 0.9 } ?? true
         } catch {
             throw .ledger(error)
         }

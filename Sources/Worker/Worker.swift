@@ -29,6 +29,7 @@ public struct Worker: Service {
 
     /// Makes a worker.
     ///
+    /// - Parameter clock: Stamps what happens; tasks are due by the database's clock.
     /// - Parameter client: Must not retry by itself (``RivyaClient/RetryPolicy/never``): every attempt is recorded here.
     public init(
         ledger: Ledger, pool: ConnectionPool, client: RivyaClient, settings: WorkerSettings, logger: Logger,
@@ -102,7 +103,7 @@ public struct Worker: Service {
     private func claim() async throws(LedgerError) -> [LeasedTask] {
         let inHand = lanes.leases.keys
         guard inHand.count < settings.concurrency else { return [] }
-        let now = clock()
+        let now = try await ledger.databaseTime()
         let free = settings.concurrency - inHand.count
         return try await ledger.claim(upTo: free, at: now, leaseUntil: now + settings.lease.seconds, except: inHand)
     }
@@ -115,7 +116,7 @@ public struct Worker: Service {
         if settings.stopsWhenIdle, next.unfinished == 0, lanes.count == 0 { return nil }
         // A wake-up may be lost with its connection, so even an idle worker looks again now and then.
         guard let dueAt = next.dueAt else { return settings.lease }
-        return min(settings.lease, max(.milliseconds(10), .seconds(dueAt.timeIntervalSince(clock()))))
+        return min(settings.lease, max(.milliseconds(10), .seconds(dueAt.timeIntervalSince(next.now))))
     }
 
     /// Takes nothing for a while: the key would be refused for the next task too.
@@ -153,7 +154,7 @@ public struct Worker: Service {
             let leases = lanes.leases
             guard !leases.isEmpty, !Task.isCancelled else { continue }
             do throws(LedgerError) {
-                let held = try await ledger.extend(leases, until: clock() + settings.lease.seconds)
+                let held = try await ledger.extend(leases, until: moment(after: settings.lease))
                 if held.count < leases.count {
                     // Some have been given back meanwhile; a task that another worker took is fenced off.
                     logger.debug("leases ended", metadata: ["count": "\(leases.count - held.count)"])
@@ -163,6 +164,11 @@ public struct Worker: Service {
             }
         }
     }
+}
+
+extension Worker {
+    /// When something is to be done that is to be done after a wait, by the database's clock.
+    func moment(after wait: Duration) -> Date { ledger.databaseClock.now() + wait.seconds }
 }
 
 extension Duration {
