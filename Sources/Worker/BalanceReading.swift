@@ -56,8 +56,12 @@ extension Worker {
             } catch {
                 guard !Task.isCancelled else { return }
                 failures += 1
-                logger.warning("the balance cannot be read", metadata: ["error": "\(error)"])
-                if case .provider(let error) = error { await record(nil, .credits, attempt: failures, error) }
+                switch error {
+                case .provider(let error):
+                    logger.warning("the balance cannot be read", metadata: ["error": "\(error)"])
+                    await record(nil, .credits, attempt: failures, error)
+                case .ledger(let error): outage.goesOn(error, logger)
+                }
             }
             let isUnmet = isUrgent && failures > 0
             let pause =

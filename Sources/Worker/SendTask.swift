@@ -21,6 +21,12 @@ extension Worker {
     }
 
     private func send(_ task: LeasedTask, _ body: [UInt8]) async {
+        // One that was stopped for long after it took the task: another worker may have sent it, and brought it to its
+        // end, and nobody says how long the provider remembers its key.
+        guard lanes.holds(task, at: ledger.databaseClock.now()) else {
+            logger.notice("the lease ended before the task was sent", metadata: ["task.id": "\(task.id)"])
+            return
+        }
         do throws(RivyaError) {
             let generation = try await client.createGeneration(body: body, idempotencyKey: task.id.description)
             await accept(task, generation)
