@@ -17,6 +17,8 @@ public final class Ledger: Sendable {
 
     /// The wallet whose books these are.
     public let wallet: Wallet
+    /// The time by which its tasks are due.
+    public let databaseClock = DatabaseClock()
     let pool: ConnectionPool
 
     private struct Waiting {
@@ -47,7 +49,8 @@ public final class Ledger: Sendable {
     /// - Returns: The reservation, or why there is none; a refusal is recorded too.
     /// - Throws: ``LedgerError/unknownProject(_:)``, ``LedgerError/unpriced(model:)`` and
     ///   ``LedgerError/clientRequestConflict(_:)``, and nothing is held then; ``LedgerError/database(_:)`` if PostgreSQL
-    ///   cannot answer.
+    ///   cannot answer: at once where it refuses, and otherwise when the connect timeout or the statement timeout is over,
+    ///   for all who wait by then.
     public func reserve(_ submission: TaskSubmission) async throws(LedgerError) -> ReservationOutcome {
         guard case .reservation(let outcome) = try await answer(to: .reserve(submission)) else { throw .unreadable }
         return outcome
@@ -118,10 +121,21 @@ public final class Ledger: Sendable {
 
     private func writeGroups() async {
         while let group = nextGroup() {
-            for (member, answer) in zip(group, await write(group.map(\.act))) {
-                member.caller.resume(returning: answer)
-            }
+            let answers = await write(group.map(\.act))
+            for (member, answer) in zip(group, answers) { member.caller.resume(returning: answer) }
+            // Each further group would wait as long for a server that does not answer, and all behind it as well.
+            if case .failure(.database(let error))? = answers.first, error.isOutage { turnAwayWaiting() }
         }
+    }
+
+    private func turnAwayWaiting() {
+        let waiting = queue.withLock { queue in
+            defer { queue.waiting = [] }
+            return queue.waiting
+        }
+        let error = PostgresError(
+            reason: .unreachable, message: "PostgreSQL does not answer; nothing was sent, try again in a moment")
+        for member in waiting { member.caller.resume(returning: .failure(.database(error))) }
     }
 
     private func nextGroup() -> [Waiting]? {
@@ -139,11 +153,12 @@ public final class Ledger: Sendable {
     }
 
     /// Writes a group; where one act spoils it, each is written alone, so that it spoils only itself.
-    private func write(_ acts: [Act]) async -> [Result<Answer, LedgerError>] {
+    private func write(_ acts: [Act], attempt: Int = 1) async -> [Result<Answer, LedgerError>] {
         do throws(PostgresError) {
             let group = try Group(acts, wallet: wallet.id)
             return try group.answers(await pool.pipeline(group.steps))
         } catch {
+            if error.isLostRace, attempt < 5 { return await write(acts, attempt: attempt + 1) }
             guard acts.count > 1, !error.isTransient, error.reason == .server || error.reason == .usage else {
                 return Array(repeating: .failure(.database(error)), count: acts.count)
             }

@@ -22,6 +22,11 @@ public enum LedgerError: Error, Equatable, Sendable {
     /// `client_request_id`.
     case database(PostgresError)
 
+    /// Whether what was asked for may have been booked all the same.
+    public var outcomeIsUnknown: Bool {
+        if case .database(let error) = self { error.outcomeIsUnknown } else { false }
+    }
+
     /// Whether the same call may succeed later.
     public var isTransient: Bool {
         switch self {

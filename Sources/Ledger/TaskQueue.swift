@@ -26,15 +26,23 @@ public struct LeasedTask: Sendable {
     public let polls: Int
     /// Whether an earlier create request may have been taken.
     public let isInDoubt: Bool
-    /// When the first create request began of those that may have been taken, which this one is.
+    /// When the first create request began of those that may have been taken, which this one is; by the database's
+    /// clock.
     public let firstSentAt: Date?
-    /// When the provider accepted it.
+    /// When it was booked that the provider accepted it, by the database's clock.
     public let acceptedAt: Date?
 }
 
 extension Ledger {
+    /// The database's time, asked for once and then carried on by ``databaseClock``.
+    public func databaseTime() async throws(LedgerError) -> Date {
+        if !databaseClock.isSet { _ = try await nextDue() }
+        return databaseClock.now()
+    }
+
     /// Leases due tasks until a moment; each is then this worker's alone until the lease ends or is given back.
     ///
+    /// - Parameter now: ``databaseTime()``, outside of tests.
     /// - Parameter inHand: Tasks that the caller is working on. They stay its own even if their leases ran out, so it
     ///   must not send them a second time meanwhile.
     public func claim(
@@ -42,7 +50,7 @@ extension Ledger {
     ) async throws(LedgerError) -> [LeasedTask] {
         do throws(PostgresError) {
             var tasks: [LeasedTask] = []
-            let rows = try await pool.query(Query.claim, wallet.id, now, Int64(limit), leaseUntil, inHand.map(\.uuid))
+            let rows = try await timed(Query.claim, wallet.id, now, Int64(limit), leaseUntil, inHand.map(\.uuid))
             for row in rows { tasks.append(try LeasedTask(row)) }
             return tasks
         } catch {
@@ -59,7 +67,7 @@ extension Ledger {
         do throws(PostgresError) {
             let ordered = leases.sorted { $0.key.description < $1.key.description }
             var held: Set<TaskID> = []
-            for row in try await pool.query(
+            for row in try await timed(
                 Query.extendLeases, wallet.id, ordered.map(\.key.uuid), ordered.map(\.value), until)
             {
                 held.insert(TaskID(try row.decode("task_id")))
@@ -70,11 +78,12 @@ extension Ledger {
         }
     }
 
-    /// When the next task is due, and how many still have to be brought to an end by a worker.
-    public func nextDue() async throws(LedgerError) -> (dueAt: Date?, unfinished: Int64) {
+    /// The database's time, when the next task is due or the next lease ends, and how many tasks still have to be
+    /// brought to an end by a worker.
+    public func nextDue() async throws(LedgerError) -> (now: Date, dueAt: Date?, unfinished: Int64) {
         do throws(PostgresError) {
-            guard let row = try await pool.query(Query.nextDue, wallet.id).first else { return (nil, 0) }
-            return (try row.decode("due_at"), try row.decode("unfinished"))
+            let row = try await timed(Query.nextDue, wallet.id)[0]
+            return (try row.decode("now"), try row.decode("due_at"), try row.decode("unfinished"))
         } catch {
             throw .database(error)
         }
@@ -82,6 +91,7 @@ extension Ledger {
 
     /// Completes a task whose references are uploaded, so that the worker sends it.
     ///
+    /// - Parameter now: When that was; a task is not due later than at once.
     /// - Returns: Whether it waited for this; a second call changes nothing.
     public func store(request body: [UInt8], of task: TaskID, at now: Date) async throws(LedgerError) -> Bool {
         do throws(PostgresError) {
@@ -89,6 +99,16 @@ extension Ledger {
         } catch {
             throw .database(error)
         }
+    }
+
+    /// Runs a statement that answers with the database's time, and takes that in.
+    private func timed(
+        _ statement: Statement, _ parameters: any PostgresEncodable...
+    ) async throws(PostgresError) -> Rows {
+        let sentAt = ContinuousClock.now
+        let rows = try await pool.query(statement, parameters: parameters)
+        if let row = rows.first { databaseClock.measure(try row.decode("now"), sentAt: sentAt) }
+        return rows
     }
 }
 

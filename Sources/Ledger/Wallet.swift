@@ -34,6 +34,8 @@ public struct WalletBalance: Equatable, Sendable {
     public let reading: Credits?
     /// When that was.
     public let readAt: Date?
+    /// When the last one was recorded, by the database's clock.
+    public let readingRecordedAt: Date?
     /// What the wallet can still give; nil without a reading.
     public let available: Credits?
     /// Why nothing is admitted; nil while the gate is open.
@@ -100,6 +102,7 @@ extension WalletBalance {
         held = Credits(try row.decode("held_credits"))
         reading = try row.decode("reading_credits", as: Int64?.self).map(Credits.init)
         readAt = try row.decode("read_at")
+        readingRecordedAt = try row.decode("reading_recorded_at")
         available = try row.decode("available_credits", as: Int64?.self).map(Credits.init)
         gate = try row.decode("gate", as: String?.self).flatMap(RefusalReason.GateCause.init)
         gateNeeded = Credits(try row.decode("gate_needed_credits"))

@@ -178,7 +178,11 @@ public actor Connection {
                 logger.info("the connection to PostgreSQL was lost")
             }
         }
-        return try body(session)
+        do throws(PostgresError) { return try body(session) } catch {
+            // Perhaps a standby now: the next call connects anew, to the host that takes changes, if the URL asks for it.
+            if error.isReadOnly { session.abandon() }
+            throw error
+        }
     }
 
     private func openSession() throws(PostgresError) -> Session {

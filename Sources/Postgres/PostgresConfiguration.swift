@@ -27,7 +27,7 @@ public struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomRe
     /// Makes a configuration; all but the URL have defaults.
     public init(
         url: String, applicationName: String = "usage", role: String? = nil,
-        connectTimeout: Duration = .seconds(5), statementTimeout: Duration = .seconds(30),
+        connectTimeout: Duration = .seconds(3), statementTimeout: Duration = .seconds(30),
         grace: Duration = .seconds(2), maximumConnections: Int = 4, acquireTimeout: Duration = .seconds(10),
         maximumWaiting: Int = 20_000, settings: [String: String] = [:]
     ) {

@@ -6,7 +6,9 @@ public struct PostgresError: Error, Equatable, Sendable, CustomStringConvertible
     public enum Reason: Equatable, Sendable {
         /// The server refused a statement; `sqlState` says why.
         case server
-        /// The server could not be reached, or the connection to it was lost.
+        /// The server could not be reached, or would not let us in; nothing was sent.
+        case unreachable
+        /// The connection to the server was lost.
         case connection
         /// A statement ran longer than it may, or the server stopped answering.
         case timeout
@@ -28,14 +30,20 @@ public struct PostgresError: Error, Equatable, Sendable, CustomStringConvertible
     public let sqlState: String?
     /// The constraint that was violated, if one was.
     public let constraint: String?
+    /// Whether what was sent may have been committed all the same.
+    public let outcomeIsUnknown: Bool
     /// What happened, as a sentence.
     public let message: String
 
     /// Makes an error.
-    public init(reason: Reason, sqlState: String? = nil, constraint: String? = nil, message: String) {
+    public init(
+        reason: Reason, sqlState: String? = nil, constraint: String? = nil, outcomeIsUnknown: Bool = false,
+        message: String
+    ) {
         self.reason = reason
         self.sqlState = sqlState
         self.constraint = constraint
+        self.outcomeIsUnknown = outcomeIsUnknown
         self.message = message
     }
 
@@ -44,7 +52,7 @@ public struct PostgresError: Error, Equatable, Sendable, CustomStringConvertible
     /// It does not say that repeating is safe: after a lost connection a commit may have happened.
     public var isTransient: Bool {
         switch reason {
-        case .connection, .timeout, .poolExhausted: return true
+        case .unreachable, .connection, .timeout, .poolExhausted: return true
         case .cancelled, .decoding, .usage, .closed: return false
         case .server: break
         }
@@ -60,6 +68,12 @@ public struct PostgresError: Error, Equatable, Sendable, CustomStringConvertible
         return details.isEmpty ? message : "\(message) (\(details.joined(separator: ", ")))"
     }
 
+    /// Whether there is no server that answers at this moment, so that whoever asks next waits in vain as well.
+    public var isOutage: Bool { [.unreachable, .timeout, .poolExhausted].contains(reason) }
+
+    /// Whether the server takes no changes: a standby, or one that was set read-only.
+    var isReadOnly: Bool { sqlState == "25006" }
+
     /// Whether the transaction lost against another one and can be run again from its start.
-    var isLostRace: Bool { sqlState == "40001" || sqlState == "40P01" }
+    public var isLostRace: Bool { sqlState == "40001" || sqlState == "40P01" }
 }

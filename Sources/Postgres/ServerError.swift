@@ -23,16 +23,19 @@ struct ServerError {
     }
 
     private static func message(sqlState: String, primary: String?) -> String {
-        // Class 22 quotes the refused value in the primary message itself.
-        guard sqlState.hasPrefix("22") else { return primary ?? "PostgreSQL refused the statement" }
+        let primary = primary ?? "PostgreSQL refused the statement"
         return switch sqlState {
+        case "25006": "the database is read-only now (\(primary)); try again once it takes changes"
+        case "53100": "the database's disk is full (\(primary)); make room and try again"
         case "22001": "a text is too long for its column"
         case "22003": "a number is outside the range of its type"
         case "22007", "22008": "a date or time is not valid"
         case "22012": "a division by zero"
         case "22021": "a text is not valid in the database's encoding"
         case "22P02", "22P03": "a value is not written as its type requires"
-        default: "PostgreSQL refused a value"
+        // Class 22 quotes the refused value in the primary message itself.
+        case let other where other.hasPrefix("22"): "PostgreSQL refused a value"
+        default: primary
         }
     }
 }

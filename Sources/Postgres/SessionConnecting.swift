@@ -18,7 +18,9 @@ extension Session {
         let options = [
             ("fallback_application_name", configuration.applicationName),
             ("connect_timeout", String(max(2, configuration.connectTimeout.wholeSeconds))),
-            ("keepalives_idle", "30"), ("keepalives_interval", "10"), ("keepalives_count", "3"),
+            ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
+            // A host that is gone answers nothing, and the system would repeat itself for a quarter of an hour.
+            ("tcp_user_timeout", "10000"),
             ("dbname", configuration.url), ("client_encoding", "UTF8"),
         ]
         let connection = connect(options)
@@ -28,7 +30,8 @@ extension Session {
         let session = Session(connection, wake: wake, configuration: configuration)
         guard PQstatus(connection) == CONNECTION_OK else {
             throw PostgresError(
-                reason: .connection, message: "PostgreSQL cannot be reached: \(failure(of: connection))")
+                reason: .unreachable,
+                message: "PostgreSQL cannot be reached, see that it runs: \(failure(of: connection))")
         }
         guard PQserverVersion(connection) >= 150_000 else {
             throw PostgresError(reason: .usage, message: "the server is older than PostgreSQL 15")

@@ -68,7 +68,7 @@ extension PostgresError {
     /// The same error, telling that the commit may have happened.
     fileprivate var withUnknownOutcome: PostgresError {
         PostgresError(
-            reason: reason, sqlState: sqlState, constraint: constraint,
+            reason: reason, sqlState: sqlState, constraint: constraint, outcomeIsUnknown: true,
             message: "\(message); whether the transaction was committed is not known")
     }
 }

@@ -22,6 +22,8 @@ struct Books {
         let location = try place ?? Location.current()
         var configuration = location.configuration(connections: connections)
         configuration.role = role.rawValue
+        // The books are written in milliseconds; only reports take long.
+        if role == .service { configuration.statementTimeout = .seconds(10) }
         let pool = ConnectionPool(configuration, logger: Logger(label: "usage.postgres"))
         do {
             try await location.prepare(pool)

@@ -37,19 +37,22 @@ struct Submission: Sendable {
         }
     }
 
-    /// Asks the guard, and asks again where the answer was lost: the same request gets the first answer.
+    /// Asks the guard, and for two seconds again where the answer was lost: the same request gets the first answer.
     private func reserve(_ submission: TaskSubmission) async throws -> ReservationOutcome {
-        var attempt = 1
+        do throws(LedgerError) { return try await ledger.reserve(submission) } catch {
+            guard error.outcomeIsUnknown else { throw error }
+        }
+        let end = ContinuousClock.now + .seconds(2)
         while true {
+            try await Task.sleep(for: .milliseconds(Int.random(in: 100...300)))
             do throws(LedgerError) { return try await ledger.reserve(submission) } catch {
                 guard error.isTransient else { throw error }
-                guard attempt < 5 else {
+                guard ContinuousClock.now < end else {
                     throw Mistake(
-                        "\(error) Whether the task was queued is not known; see: usage task \(submission.taskID)")
+                        "PostgreSQL was lost before it answered. Whether the task was queued is not known; when it is back, see: usage task \(submission.taskID)"
+                    )
                 }
             }
-            try await Task.sleep(for: .milliseconds(250 << attempt))
-            attempt += 1
         }
     }
 

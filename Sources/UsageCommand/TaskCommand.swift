@@ -132,9 +132,11 @@ struct TaskCommand: AsyncParsableCommand {
             let id = try TaskID.argument(task)
             let charge = Credits(charged ?? 0)
             let outcome = try await Books.open { books in
-                let now = Date()
-                return try await books.ledger(of: wallet.wallet).settle(
-                    Settlement(resolving: id, charged: charge, by: by, reason: reason, at: now, recheckAt: now + 60))
+                let ledger = try await books.ledger(of: wallet.wallet)
+                return try await ledger.settle(
+                    Settlement(
+                        resolving: id, charged: charge, by: by, reason: reason, at: Date(),
+                        recheckAt: try await ledger.databaseTime() + 60))
             }
             switch outcome {
             case .settled: Terminal.note("Task \(id) has ended: \(charge) credits charged, the rest released.")

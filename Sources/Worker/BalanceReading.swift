@@ -56,8 +56,12 @@ extension Worker {
             } catch {
                 guard !Task.isCancelled else { return }
                 failures += 1
-                logger.warning("the balance cannot be read", metadata: ["error": "\(error)"])
-                if case .provider(let error) = error { await record(nil, .credits, attempt: failures, error) }
+                switch error {
+                case .provider(let error):
+                    logger.warning("the balance cannot be read", metadata: ["error": "\(error)"])
+                    await record(nil, .credits, attempt: failures, error)
+                case .ledger(let error): outage.goesOn(error, logger)
+                }
             }
             let isUnmet = isUrgent && failures > 0
             let pause =
@@ -70,8 +74,9 @@ extension Worker {
     /// Whether no worker has read the balance lately.
     private func isReadingOld() async throws(BalanceError) -> Bool {
         do throws(LedgerError) {
-            let readAt = try await Wallet.all(in: pool, slug: ledger.wallet.slug).first?.balance.readAt
-            return readAt.map { clock().timeIntervalSince($0) >= settings.readingInterval.seconds * 0.9 } ?? true
+            let readAt = try await Wallet.all(in: pool, slug: ledger.wallet.slug).first?.balance.readingRecordedAt
+            let now = try await ledger.databaseTime()
+            return readAt.map { now.timeIntervalSince($0) >= settings.readingInterval.seconds * 0.9 } ?? true
         } catch {
             throw .ledger(error)
         }

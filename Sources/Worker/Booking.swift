@@ -15,20 +15,19 @@ extension Worker {
     func persist<Value: Sendable>(
         _ fact: @Sendable () async throws(LedgerError) -> Value
     ) async -> Value? {
-        var generator = SystemRandomNumberGenerator()
         for attempt in 1... {
             do throws(LedgerError) {
-                return try await fact()
+                let value = try await fact()
+                outage.isOver(logger)
+                return value
             } catch {
                 guard !Task.isCancelled else { return nil }
                 guard error.isTransient else {
                     logger.error("the books do not take an entry", metadata: ["error": "\(error)"])
                     return nil
                 }
-                logger.warning("the database cannot be used, trying again", metadata: ["error": "\(error)"])
-                // Full jitter up to 5 s: many lanes wait here at once.
-                let wait = Duration.milliseconds(min(5000, 50 << min(attempt, 10)))
-                try? await Task.sleep(for: wait * Double.random(in: 0...1, using: &generator))
+                outage.goesOn(error, logger)
+                try? await Task.sleep(for: Outage.pause(after: attempt))
             }
         }
         return nil

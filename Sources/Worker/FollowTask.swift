@@ -21,7 +21,7 @@ extension Worker {
                 await giveBack(task, .unknown, at: nil)
             case _ where error.isKeyRefused:
                 lanes.refuseKey(error)
-                await giveBack(task, nil, at: clock() + settings.retry.maximumDelay.seconds)
+                await giveBack(task, nil, at: moment(after: settings.retry.maximumDelay))
             default:
                 // Counted as well, so that the wait grows while the provider fails.
                 await giveBack(
@@ -51,24 +51,23 @@ extension Worker {
                 message: generation.error?.message ?? "the provider gave no reason",
                 at: generation.updatedAt)
         }
-        let now = clock()
         await settle(
             Settlement(
                 taskID: task.id, leaseToken: task.leaseToken,
                 outcome: generation.status == .succeeded ? .succeeded : .failed,
                 charged: Credits(final), errorCode: generation.error?.code.rawValue, resultURLs: generation.resultURLs,
-                settledAt: generation.updatedAt ?? now,
-                recheckAt: generation.status == .failed ? now + settings.recheckDelay.seconds : nil))
+                settledAt: generation.updatedAt ?? clock(),
+                recheckAt: generation.status == .failed ? moment(after: settings.recheckDelay) : nil))
         if generation.error?.code == .insufficientCredits { balance.ring() }
     }
 
     private func age(of task: LeasedTask) -> Duration {
-        .seconds(max(0, clock().timeIntervalSince(task.acceptedAt ?? clock())))
+        .seconds(task.acceptedAt.map { max(0, ledger.databaseClock.now().timeIntervalSince($0)) } ?? 0)
     }
 
     private func nextPoll(of task: LeasedTask) -> Date {
         var generator = SystemRandomNumberGenerator()
-        return clock()
-            + settings.polling.delay(polls: max(1, task.polls), age: age(of: task), using: &generator).seconds
+        return moment(
+            after: settings.polling.delay(polls: max(1, task.polls), age: age(of: task), using: &generator))
     }
 }

@@ -21,6 +21,12 @@ extension Worker {
     }
 
     private func send(_ task: LeasedTask, _ body: [UInt8]) async {
+        // One that was stopped for long after it took the task: another worker may have sent it, and brought it to its
+        // end, and nobody says how long the provider remembers its key.
+        guard lanes.holds(task, at: ledger.databaseClock.now()) else {
+            logger.notice("the lease ended before the task was sent", metadata: ["task.id": "\(task.id)"])
+            return
+        }
         do throws(RivyaError) {
             let generation = try await client.createGeneration(body: body, idempotencyKey: task.id.description)
             await accept(task, generation)
@@ -30,15 +36,13 @@ extension Worker {
     }
 
     private func accept(_ task: LeasedTask, _ generation: Generation) async {
-        let now = clock()
         var generator = SystemRandomNumberGenerator()
         // A task may come back ended: it failed for want of credits, or an earlier request for it was taken.
         let delay =
             generation.status.isTerminal ? .zero : settings.polling.delay(polls: 0, age: .zero, using: &generator)
-        let pollAt = now + delay.seconds
         let acceptance = Acceptance(
             taskID: task.id, providerTaskID: generation.id, reserved: generation.reservedCredits.map(Credits.init),
-            acceptedAt: generation.createdAt ?? now, pollAt: pollAt)
+            acceptedAt: generation.createdAt ?? clock(), pollAt: moment(after: delay))
         let outcome = await persist { () throws(LedgerError) in try await ledger.accept(acceptance) }
         guard outcome == .otherProviderTask else { return }
         // Two provider tasks under one key: a person has to look.
@@ -55,20 +59,20 @@ extension Worker {
             metadata: ["task.id": "\(task.id)", "code": "\(error.code)", "attempt": "\(task.attempts)"])
         switch verdict {
         case .reject:
-            let now = clock()
             await settle(
                 Settlement(
                     taskID: task.id, leaseToken: task.leaseToken, outcome: .rejected, charged: .zero,
                     errorCode: error.code,
-                    settledAt: now))
+                    settledAt: clock()))
         case .sendAgain:
             await giveBack(task, .queued, at: retryTime(after: task.attempts, error))
         case .keyRefused:
             lanes.refuseKey(error)
             await giveBack(
-                task, task.isInDoubt ? .unknown : .queued, at: clock() + settings.retry.maximumDelay.seconds)
+                task, task.isInDoubt ? .unknown : .queued, at: moment(after: settings.retry.maximumDelay))
         case .doubt:
-            let isLate = task.firstSentAt.map { clock() > $0 + settings.resendWindow.seconds } ?? false
+            let isLate =
+                task.firstSentAt.map { ledger.databaseClock.now() > $0 + settings.resendWindow.seconds } ?? false
             await giveBack(task, .unknown, at: isLate ? nil : retryTime(after: task.attempts, error))
         case .review:
             await giveBack(task, .unknown, at: nil)
@@ -78,7 +82,7 @@ extension Worker {
 
     func retryTime(after attempts: Int, _ error: RivyaError) -> Date {
         var generator = SystemRandomNumberGenerator()
-        return clock()
-            + settings.retry.delay(afterAttempt: attempts, retryAfter: error.retryAfter, using: &generator).seconds
+        return moment(
+            after: settings.retry.delay(afterAttempt: attempts, retryAfter: error.retryAfter, using: &generator))
     }
 }

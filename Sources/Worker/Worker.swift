@@ -24,11 +24,13 @@ public struct Worker: Service {
     let clock: @Sendable () -> Date
     let logger: Logger
     let lanes = Lanes()
+    let outage = Outage()
     let due = Doorbell()
     let balance = Doorbell()
 
     /// Makes a worker.
     ///
+    /// - Parameter clock: Stamps what happens; tasks are due by the database's clock.
     /// - Parameter client: Must not retry by itself (``RivyaClient/RetryPolicy/never``): every attempt is recorded here.
     public init(
         ledger: Ledger, pool: ConnectionPool, client: RivyaClient, settings: WorkerSettings, logger: Logger,
@@ -69,6 +71,7 @@ public struct Worker: Service {
     /// - Returns: Why it cannot go on, where that is so. Throwing it would cancel the tasks in hand and leave each of
     ///   them in doubt.
     private func dispatch(to hands: inout DiscardingTaskGroup) async -> WorkerError? {
+        var failures = 0
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             if let refused = lanes.takeRefusedKey() {
                 guard !settings.stopsWhenIdle else {
@@ -79,7 +82,7 @@ public struct Worker: Service {
             }
             do throws(LedgerError) {
                 let tasks = try await claim()
-                lanes.take(tasks)
+                failures = 0
                 for task in tasks {
                     hands.addTask {
                         await work(on: task)
@@ -92,8 +95,9 @@ public struct Worker: Service {
                 await due.wait(atMost: wait)
             } catch {
                 guard error.isTransient else { return Task.isCancelled ? nil : .ledger(error) }
-                logger.warning("the database cannot be used, trying again", metadata: ["error": "\(error)"])
-                await due.wait(atMost: .seconds(1))
+                failures += 1
+                outage.goesOn(error, logger)
+                await due.wait(atMost: Outage.pause(after: failures))
             }
         }
         return nil
@@ -102,9 +106,13 @@ public struct Worker: Service {
     private func claim() async throws(LedgerError) -> [LeasedTask] {
         let inHand = lanes.leases.keys
         guard inHand.count < settings.concurrency else { return [] }
-        let now = clock()
+        let now = try await ledger.databaseTime()
+        let end = now + settings.lease.seconds
         let free = settings.concurrency - inHand.count
-        return try await ledger.claim(upTo: free, at: now, leaseUntil: now + settings.lease.seconds, except: inHand)
+        let tasks = try await ledger.claim(upTo: free, at: now, leaseUntil: end, except: inHand)
+        lanes.take(tasks, until: end)
+        outage.isOver(logger)
+        return tasks
     }
 
     /// How long nothing will be due; nil where all is done and the worker is to stop then.
@@ -115,7 +123,7 @@ public struct Worker: Service {
         if settings.stopsWhenIdle, next.unfinished == 0, lanes.count == 0 { return nil }
         // A wake-up may be lost with its connection, so even an idle worker looks again now and then.
         guard let dueAt = next.dueAt else { return settings.lease }
-        return min(settings.lease, max(.milliseconds(10), .seconds(dueAt.timeIntervalSince(clock()))))
+        return min(settings.lease, max(.milliseconds(10), .seconds(dueAt.timeIntervalSince(next.now))))
     }
 
     /// Takes nothing for a while: the key would be refused for the next task too.
@@ -131,7 +139,9 @@ public struct Worker: Service {
 
     /// Wakes the dispatcher when the guard admits a task.
     private func listen() async {
+        var failures = 0
         while !Task.isCancelled {
+            let start = ContinuousClock.now
             do throws(PostgresError) {
                 try await pool.withConnection { connection throws(PostgresError) in
                     try await connection.listen(to: "usage_work")
@@ -142,27 +152,39 @@ public struct Worker: Service {
                     }
                 }
             } catch {
-                try? await Task.sleep(for: .seconds(1))
+                failures = ContinuousClock.now - start > .seconds(60) ? 1 : failures + 1
+                try? await Task.sleep(for: Outage.pause(after: failures))
             }
         }
     }
 
     private func keepLeases() async {
+        var failures = 0
         while !Task.isCancelled {
-            try? await Task.sleep(for: settings.lease / 3)
+            let pause = settings.lease / 3
+            try? await Task.sleep(for: failures == 0 ? pause : min(pause, Outage.pause(after: failures)))
             let leases = lanes.leases
             guard !leases.isEmpty, !Task.isCancelled else { continue }
             do throws(LedgerError) {
-                let held = try await ledger.extend(leases, until: clock() + settings.lease.seconds)
+                let end = moment(after: settings.lease)
+                let held = try await ledger.extend(leases, until: end)
+                lanes.extend(held, until: end)
+                failures = 0
                 if held.count < leases.count {
                     // Some have been given back meanwhile; a task that another worker took is fenced off.
                     logger.debug("leases ended", metadata: ["count": "\(leases.count - held.count)"])
                 }
             } catch {
-                logger.warning("leases could not be extended", metadata: ["error": "\(error)"])
+                failures += 1
+                outage.goesOn(error, logger)
             }
         }
     }
+}
+
+extension Worker {
+    /// When something is to be done that is to be done after a wait, by the database's clock.
+    func moment(after wait: Duration) -> Date { ledger.databaseClock.now() + wait.seconds }
 }
 
 extension Duration {

@@ -40,7 +40,7 @@ import Testing
         }
         #expect(during.reason == .connection)
         let without = try await #require(throws: PostgresError.self) { try await pool.query("SELECT 1") }
-        #expect(without.reason == .connection)
+        #expect(without.reason == .unreachable)
         #expect(without.isTransient)
         try server.start()
         #expect(
@@ -69,7 +69,7 @@ import Testing
         let unreachable = try await #require(throws: PostgresError.self) {
             try await self.pool(server.url).query("SELECT 1")
         }
-        #expect(unreachable.reason == .connection)
+        #expect(unreachable.reason == .unreachable)
         server.thaw(first)
         #expect(try await pool.query("SELECT 1").count == 1)
     }
@@ -90,7 +90,7 @@ import Testing
                 refused = error
             }
         }
-        #expect(refused?.reason == .connection)
+        #expect(refused?.reason == .unreachable)
         #expect(refused?.description.contains("wrong-horse") == false)
         #expect(try await pool(url + "right%20horse").query("SELECT current_user::text")[0].decode(at: 0) == "guest")
     }

@@ -150,18 +150,15 @@ import Testing
 }
 
 @Suite(.books, .timeLimit(.minutes(1))) struct `A settled task` {
-    /// A failed task is read again after an hour; the clock jumps there.
-    private let clock = JumpingClock()
-
     @Test func `is read once more after a failure, and then no more`() async throws {
         var settings = SandboxSettings.quick
         settings.failureShare = 1
         try await withScene(settings) { scene async throws in
             let id = try await scene.submit()
-            try await scene.withWorker(clock: clock.read) { _ in
+            try await scene.withWorker { _ in
                 try await scene.until("it has failed") { try await scene.standing(of: id) == .failed }
                 let asked = await scene.sandbox.books.report().requests["status"] ?? 0
-                clock.jump(.seconds(3601))
+                try await scene.makeDue()
                 try await scene.until("it was read once more") {
                     try await scene.number("SELECT count(*) AS number FROM task_work") == 0
                 }
@@ -177,13 +174,13 @@ import Testing
     func `is corrected where the provider changed its final credits`(first: Int, then: Int) async throws {
         try await withScene(.endless) { scene async throws in
             let id = try await scene.submit()
-            try await scene.withWorker(clock: clock.read) { _ in
+            try await scene.withWorker { _ in
                 try await scene.until("it is accepted") { try await scene.standing(of: id).state == "accepted" }
                 let providerTaskID = try await scene.providerTaskID(of: id)
                 try await scene.sandbox.finish(providerTaskID, .failed, finalCredits: first)
                 try await scene.until("it has failed") { try await scene.standing(of: id).state == "failed" }
                 try await scene.sandbox.revise(providerTaskID, finalCredits: then)
-                clock.jump(.seconds(3601))
+                try await scene.makeDue()
                 try await scene.until("it was read once more") {
                     try await scene.number("SELECT count(*) AS number FROM task_work") == 0
                 }

@@ -2,6 +2,7 @@ import Accounting
 import Foundation
 import Ledger
 import Postgres
+import RivyaClient
 import RivyaSandbox
 import TestDatabase
 import Testing
@@ -81,6 +82,48 @@ import UsageSQL
             return try await query()
         } catch let error as PostgresError where error.isTransient {
             return 0
+        }
+    }
+}
+
+@Suite(.books, .timeLimit(.minutes(1))) struct `A lease that has ended` {
+    /// A worker that was stopped, as by a laptop's lid, after it took a task and before it sent it.
+    private func worker(of scene: Scene, _ client: RivyaClient) -> Worker {
+        Worker(ledger: scene.ledger, pool: scene.pool, client: client, settings: .quick, logger: Scene.logger)
+    }
+
+    @Test func `gives no right to send its task`() async throws {
+        try await withScene { scene async throws in
+            let id = try await scene.submit()
+            try await scene.withClient { client in
+                let worker = worker(of: scene, client)
+                let now = try await scene.ledger.databaseTime()
+                let tasks = try await scene.ledger.claim(upTo: 1, at: now, leaseUntil: now + 0.05)
+                worker.lanes.take(tasks, until: now + 0.05)
+                try await Task.sleep(for: .milliseconds(100))
+                await worker.work(on: try #require(tasks.first))
+            }
+            #expect(await scene.sandbox.books.report().requests["create"] ?? 0 == 0)
+            #expect(try await scene.standing(of: id) == TaskStanding(state: "sending", held: 42))
+            try await scene.work()
+            #expect(try await scene.standing(of: id) == .succeeded)
+        }
+    }
+
+    @Test func `that was extended gives it`() async throws {
+        try await withScene { scene async throws in
+            let id = try await scene.submit()
+            try await scene.withClient { client in
+                let worker = worker(of: scene, client)
+                let now = try await scene.ledger.databaseTime()
+                let tasks = try await scene.ledger.claim(upTo: 1, at: now, leaseUntil: now + 0.05)
+                worker.lanes.take(tasks, until: now + 0.05)
+                worker.lanes.extend([id], until: now + 60)
+                try await Task.sleep(for: .milliseconds(100))
+                await worker.work(on: try #require(tasks.first))
+            }
+            #expect(try await scene.standing(of: id) == .accepted)
+            try await scene.work()
         }
     }
 }

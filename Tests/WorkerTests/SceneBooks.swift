@@ -53,6 +53,12 @@ extension Scene {
 
     struct NotAdmitted: Error { let outcome: ReservationOutcome }
 
+    /// Lets every task be due now, in whoever's hands it is.
+    func makeDue() async throws {
+        try await pool.execute("UPDATE task_work SET due_at = clock_timestamp() WHERE due_at IS NOT NULL")
+        try await pool.execute("SELECT pg_notify('usage_work', $1)", "\(ledger.wallet.id)")
+    }
+
     // MARK: What the books say
 
     func standing(of id: TaskID) async throws -> TaskStanding {

@@ -1,5 +1,5 @@
 -- Takes up to $3 due tasks of wallet $1 at time $2, but none of $5, and leases them until $4. A task taken to be sent
--- is marked as sending, and counted as an attempt, before its first byte leaves.
+-- is marked as sending, and counted as an attempt, before its first byte leaves. Answers with the time of this clock too.
 WITH due AS MATERIALIZED (
     SELECT task_id FROM task_work
     WHERE wallet_id = $1::bigint AND due_at <= $2::timestamptz AND task_id <> ALL ($5::uuid[])
@@ -18,11 +18,13 @@ WITH due AS MATERIALIZED (
                              ELSE work.first_sent_at END
     FROM due
     WHERE work.wallet_id = $1::bigint AND work.task_id = due.task_id
-    RETURNING work.task_id, work.state, work.lease_token, work.attempts, work.polls, work.in_doubt, work.first_sent_at, work.accepted_at,
+    RETURNING work.task_id, work.state, work.lease_token, work.attempts, work.polls, work.in_doubt, work.first_sent_at,
               work.provider_task_id
 )
-SELECT taken.*, request.body
+-- The acceptance by this clock, not by the provider's, whose stamp the task's row has.
+SELECT taken.*, request.body, acceptance.recorded_at AS accepted_at, clock_timestamp() AS now
 FROM taken
 LEFT JOIN task_request request
     ON request.wallet_id = $1::bigint AND request.task_id = taken.task_id AND taken.provider_task_id IS NULL
+LEFT JOIN acceptance ON acceptance.wallet_id = $1::bigint AND acceptance.task_id = taken.task_id
 ORDER BY taken.task_id;

@@ -1,4 +1,4 @@
--- Extends leases of wallet $1 until $4: task ids and their tokens. Returns those that are still held.
+-- Extends leases of wallet $1 until $4: task ids and their tokens. Returns those that are still held, and the time.
 -- A task that is being written at this moment is left out: two that write several tasks never wait for each other here.
 WITH held AS MATERIALIZED (
     SELECT held.*
@@ -9,4 +9,4 @@ WITH held AS MATERIALIZED (
 UPDATE task_work work SET due_at = $4::timestamptz
 FROM held
 WHERE work.wallet_id = $1::bigint AND work.task_id = held.task_id AND work.lease_token = held.lease_token AND work.leased
-RETURNING work.task_id;
+RETURNING work.task_id, clock_timestamp() AS now;

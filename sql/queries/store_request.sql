@@ -1,4 +1,5 @@
--- Completes a task of wallet $1 whose references are uploaded: task id, request body, time. The worker may now send it.
+-- Completes a task of wallet $1 whose references are uploaded: task id, request body, time. The worker may
+-- now send it, however far ahead the caller's clock is.
 WITH stored AS (
     INSERT INTO task_request (wallet_id, task_id, body)
     SELECT $1::bigint, task_id, $3::bytea FROM task_work
@@ -6,7 +7,7 @@ WITH stored AS (
     ON CONFLICT ON CONSTRAINT task_request_one_per_task DO NOTHING
     RETURNING task_id
 ), due AS (
-    UPDATE task_work work SET due_at = $4::timestamptz FROM stored
+    UPDATE task_work work SET due_at = least($4::timestamptz, clock_timestamp()) FROM stored
     WHERE work.wallet_id = $1::bigint AND work.task_id = stored.task_id
     RETURNING work.task_id
 )

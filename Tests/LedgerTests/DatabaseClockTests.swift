@@ -1,0 +1,65 @@
+import Foundation
+import TestDatabase
+import Testing
+
+@testable import Ledger
+
+@Suite struct `The database's clock` {
+    private let clock = DatabaseClock()
+    private let now = ContinuousClock.now
+
+    /// How far the clock is from a moment that is now, in seconds.
+    private func distance(from moment: Date) -> Double { abs(clock.now().timeIntervalSince(moment)) }
+
+    @Test func `is carried on between two answers`() async throws {
+        clock.measure(.sample, sentAt: now, answeredAt: now)
+        try await Task.sleep(for: .milliseconds(100))
+        let passed = (ContinuousClock.now - now) / .seconds(1)
+        #expect(passed >= 0.1)
+        #expect(distance(from: .sample + passed) < 0.05)
+    }
+
+    @Test func `is not put off by an answer that was long on its way`() {
+        clock.measure(.sample, sentAt: now, answeredAt: now)
+        clock.measure(.sample, sentAt: now, answeredAt: now + .seconds(20))
+        #expect(distance(from: .sample) < 1)
+        clock.measure(.sample + 20, sentAt: now, answeredAt: now + .seconds(20))
+        #expect(distance(from: .sample) < 1)
+    }
+
+    @Test func `gets more exact with each answer`() {
+        clock.measure(.sample + 4, sentAt: now, answeredAt: now + .seconds(8))
+        clock.measure(.sample, sentAt: now - .seconds(1), answeredAt: now)
+        #expect(distance(from: .sample) < 1.5)
+    }
+
+    @Test(arguments: [3600, -3600] as [Double]) func `follows the server's when that was set`(jump: Double) {
+        clock.measure(.sample, sentAt: now, answeredAt: now)
+        clock.measure(.sample + jump, sentAt: now, answeredAt: now)
+        #expect(distance(from: .sample + jump) < 1)
+    }
+}
+
+@Suite(.books) struct `The time by which the queue goes` {
+    @Test func `is the database's, asked for once`() async throws {
+        let ledger = try await Ledger.sample()
+        let time = try await ledger.databaseTime()
+        let theirs: Date = try await TestDatabase.current.pool().query("SELECT clock_timestamp()")[0].decode(at: 0)
+        #expect(abs(time.timeIntervalSince(theirs)) < 1)
+    }
+
+    @Test func `makes a task due now whose references a caller with a fast clock has uploaded`() async throws {
+        let ledger = try await Ledger.sample()
+        let task = try await ledger.hold(.sample(body: nil))
+        #expect(try await ledger.store(request: Array("{}".utf8), of: task, at: .late))
+        let now = try await ledger.databaseTime()
+        #expect(try await ledger.claim(upTo: 1, at: now + 1, leaseUntil: .late).map(\.id) == [task])
+    }
+
+    @Test func `dates an acceptance for its worker, whatever the provider's clock says`() async throws {
+        let ledger = try await Ledger.sample()
+        let task = try await ledger.running()
+        let acceptedAt = try #require(await ledger.lease(task).acceptedAt)
+        #expect(abs(acceptedAt.timeIntervalSince(try await ledger.databaseTime())) < 60)
+    }
+}
