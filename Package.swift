@@ -27,15 +27,19 @@ let package = Package(
         // The C library.
         .systemLibrary(
             name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
+        // Places at which a test lets the process die; nothing in a release build.
+        .target(
+            name: "FailurePoints",
+            swiftSettings: strict + [.define("FAILURE_POINTS", .when(configuration: .debug))]),
         // An async client for PostgreSQL over libpq, and a private server for when there is none.
-        .target(name: "Postgres", dependencies: ["CLibpq", logging], swiftSettings: strict),
+        .target(name: "Postgres", dependencies: ["CLibpq", "FailurePoints", logging], swiftSettings: strict),
         // Credits, months, budgets, refusals: values and rules, no I/O.
         .target(name: "Accounting", swiftSettings: strict),
         // The core client: the provider's API and model contract. Knows no database.
         .target(
             name: "RivyaClient",
             dependencies: [
-                httpClient, logging, .product(name: "NIOCore", package: "swift-nio"),
+                "FailurePoints", httpClient, logging, .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: strict),
@@ -112,7 +116,8 @@ let package = Package(
         .testTarget(
             name: "UsageCommandTests",
             dependencies: [
-                "Postgres", "Reporting", "RivyaSandbox", "TestDatabase", "UsageCommand", "UsageSQL", logging,
+                "Postgres", "Reporting", "RivyaClient", "RivyaSandbox", "TestDatabase", "UsageCommand", "UsageSQL",
+                logging,
             ],
             swiftSettings: strict),
     ],

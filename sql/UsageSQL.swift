@@ -35,16 +35,19 @@ public enum UsageSQL {
     /// What `usage verify` asks of the entries, by file: the rows that a statement returns are the differences, each with the
     /// rule that it breaks.
     public static let proofs: [(name: String, rules: [String], statement: Statement)] = [
-        (
-            "totals", ["wallet_balance", "adds_up", "budget_counter", "day_total"],
-            statement(PackageResources.totals_sql)
-        ),
-        ("admission", ["admission"], statement(PackageResources.admission_sql)),
-        ("budget", ["budget"], statement(PackageResources.budget_sql)),
-        ("task_state", ["task_state"], statement(PackageResources.task_state_sql)),
-        ("entry_number", ["entry_number"], statement(PackageResources.entry_number_sql)),
-        ("entry_hash", ["entry_hash"], statement(PackageResources.entry_hash_sql)),
+        proof("totals", ["wallet_balance", "adds_up", "budget_counter", "day_total"], PackageResources.totals_sql),
+        proof("admission", ["admission"], PackageResources.admission_sql),
+        proof("budget", ["budget"], PackageResources.budget_sql),
+        proof("task_state", ["task_state"], PackageResources.task_state_sql),
+        proof("entry_number", ["entry_number"], PackageResources.entry_number_sql),
+        proof("entry_hash", ["entry_hash"], PackageResources.entry_hash_sql),
     ]
+
+    private static func proof(
+        _ name: String, _ rules: [String], _ sql: [UInt8]
+    ) -> (name: String, rules: [String], statement: Statement) {
+        (name, rules, statement(name, sql))
+    }
 
     private static func migration(_ fileName: String, _ sql: [UInt8]) -> Migration {
         guard let migration = try? Migration(fileName: fileName, sql: String(decoding: sql, as: UTF8.self)) else {
@@ -56,30 +59,32 @@ public enum UsageSQL {
 
 /// The statements of sql/queries, one for each file.
 package enum Query {
-    package static let accept = statement(PackageResources.accept_sql)
-    package static let beginReading = statement(PackageResources.begin_reading_sql)
-    package static let budgets = statement(PackageResources.budgets_sql)
-    package static let claim = statement(PackageResources.claim_sql)
-    package static let createProject = statement(PackageResources.create_project_sql)
-    package static let createWallet = statement(PackageResources.create_wallet_sql)
-    package static let extendLeases = statement(PackageResources.extend_leases_sql)
-    package static let nextDue = statement(PackageResources.next_due_sql)
-    package static let prices = statement(PackageResources.prices_sql)
-    package static let recordErrors = statement(PackageResources.record_errors_sql)
-    package static let recordReading = statement(PackageResources.record_reading_sql)
-    package static let refusal = statement(PackageResources.refusal_sql)
-    package static let reserve = statement(PackageResources.reserve_sql)
-    package static let schedule = statement(PackageResources.schedule_sql)
-    package static let setBudget = statement(PackageResources.set_budget_sql)
-    package static let setPrice = statement(PackageResources.set_price_sql)
-    package static let settle = statement(PackageResources.settle_sql)
-    package static let storeRequest = statement(PackageResources.store_request_sql)
-    package static let task = statement(PackageResources.task_sql)
-    package static let taskEvents = statement(PackageResources.task_events_sql)
-    package static let taskStates = statement(PackageResources.task_states_sql)
-    package static let tasks = statement(PackageResources.tasks_sql)
-    package static let wallet = statement(PackageResources.wallet_sql)
+    package static let accept = statement("accept", PackageResources.accept_sql)
+    package static let beginReading = statement("begin_reading", PackageResources.begin_reading_sql)
+    package static let budgets = statement("budgets", PackageResources.budgets_sql)
+    package static let claim = statement("claim", PackageResources.claim_sql)
+    package static let createProject = statement("create_project", PackageResources.create_project_sql)
+    package static let createWallet = statement("create_wallet", PackageResources.create_wallet_sql)
+    package static let extendLeases = statement("extend_leases", PackageResources.extend_leases_sql)
+    package static let nextDue = statement("next_due", PackageResources.next_due_sql)
+    package static let prices = statement("prices", PackageResources.prices_sql)
+    package static let recordErrors = statement("record_errors", PackageResources.record_errors_sql)
+    package static let recordReading = statement("record_reading", PackageResources.record_reading_sql)
+    package static let refusal = statement("refusal", PackageResources.refusal_sql)
+    package static let reserve = statement("reserve", PackageResources.reserve_sql)
+    package static let schedule = statement("schedule", PackageResources.schedule_sql)
+    package static let setBudget = statement("set_budget", PackageResources.set_budget_sql)
+    package static let setPrice = statement("set_price", PackageResources.set_price_sql)
+    package static let settle = statement("settle", PackageResources.settle_sql)
+    package static let storeRequest = statement("store_request", PackageResources.store_request_sql)
+    package static let task = statement("task", PackageResources.task_sql)
+    package static let taskEvents = statement("task_events", PackageResources.task_events_sql)
+    package static let taskStates = statement("task_states", PackageResources.task_states_sql)
+    package static let tasks = statement("tasks", PackageResources.tasks_sql)
+    package static let wallet = statement("wallet", PackageResources.wallet_sql)
 }
 
 /// The statement of an embedded file.
-private func statement(_ sql: [UInt8]) -> Statement { Statement(String(decoding: sql, as: UTF8.self)) }
+private func statement(_ name: String, _ sql: [UInt8]) -> Statement {
+    Statement(String(decoding: sql, as: UTF8.self), name: name)
+}

@@ -93,7 +93,7 @@ public actor Connection {
         let name =
             "\"" + channel.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
         try await onSession { (session) throws(PostgresError) in
-            try session.runScript("LISTEN " + name)
+            try session.runScript(Statement("LISTEN " + name))
             session.channels.insert(channel)
         }
     }

@@ -56,7 +56,7 @@ public struct Migrator: Sendable {
             try transaction.execute("SELECT pg_advisory_xact_lock($1)", Self.lock)
             guard let next = try pending(in: transaction).first else { return nil }
             if next.number == 1 { try transaction.executeScript(Self.table) }
-            do throws(PostgresError) { try transaction.executeScript(next.sql) } catch {
+            do throws(PostgresError) { try transaction.executeScript(Statement(next.sql, name: next.name)) } catch {
                 throw PostgresError(
                     reason: error.reason, sqlState: error.sqlState, constraint: error.constraint,
                     message: "\(next.name): \(error.message)")
@@ -99,7 +99,7 @@ public struct Migrator: Sendable {
         return Array(migrations.dropFirst(applied.count))
     }
 
-    private static let table = """
+    private static let table: Statement = """
         CREATE TABLE IF NOT EXISTS usage_migration (
             number     int NOT NULL,
             name       text NOT NULL,

@@ -1,10 +1,13 @@
 import CLibpq
+import FailurePoints
 
 extension Session {
     /// Sends a statement that starts a COPY and checks that it goes the expected way.
-    private func beginCopy(_ sql: String, expecting status: ExecStatusType) throws(PostgresError) {
+    private func beginCopy(_ copy: Statement, expecting status: ExecStatusType) throws(PostgresError) {
         try beginWatch(heedsCancellation: true)
-        guard PQsendQuery(connection, sql) == 1 else { throw lost() }
+        FailurePoint.reach("before \(copy.name)")
+        guard PQsendQuery(connection, copy.sql) == 1 else { throw lost() }
+        FailurePoint.reach("sent \(copy.name)", beforeDying: handOver)
         guard let result = try nextResult() else { throw lost() }
         defer { PQclear(result) }
         switch PQresultStatus(result) {
@@ -22,9 +25,9 @@ extension Session {
 
     /// Streams what a COPY … TO STDOUT sends, one row a call; the server waits while the sink works.
     func copyOut(
-        _ sql: String, to sink: (UnsafeRawBufferPointer) throws(PostgresError) -> Void
+        _ copy: Statement, to sink: (UnsafeRawBufferPointer) throws(PostgresError) -> Void
     ) throws(PostgresError) -> Int {
-        try beginCopy(sql, expecting: PGRES_COPY_OUT)
+        try beginCopy(copy, expecting: PGRES_COPY_OUT)
         defer { endWatch() }
         var refusal: PostgresError?
         while true {
@@ -49,14 +52,14 @@ extension Session {
                 requestCancel(error)
             }
         }
-        return try endCopy(refusal: refusal)
+        return try end(copy, refusal: refusal)
     }
 
     /// Streams chunks into a COPY … FROM STDIN; the next chunk is asked for when the system has taken the last.
     func copyIn(
-        _ sql: String, from next: () throws(PostgresError) -> [UInt8]?
+        _ copy: Statement, from next: () throws(PostgresError) -> [UInt8]?
     ) throws(PostgresError) -> Int {
-        try beginCopy(sql, expecting: PGRES_COPY_IN)
+        try beginCopy(copy, expecting: PGRES_COPY_IN)
         defer { endWatch() }
         var refusal: PostgresError?
         do throws(PostgresError) {
@@ -73,7 +76,7 @@ extension Session {
         // With a text the copy fails on the server.
         let ended = refusal == nil ? PQputCopyEnd(connection, nil) : PQputCopyEnd(connection, "given up by the client")
         guard ended == 1 else { throw lost() }
-        return try endCopy(refusal: refusal)
+        return try end(copy, refusal: refusal)
     }
 
     private func put(_ chunk: ArraySlice<UInt8>) throws(PostgresError) {
@@ -86,7 +89,7 @@ extension Session {
         progress()
     }
 
-    private func endCopy(refusal: PostgresError?) throws(PostgresError) -> Int {
+    private func end(_ copy: Statement, refusal: PostgresError?) throws(PostgresError) -> Int {
         var copied = 0
         var failure = refusal
         while let result = try nextResult() {
@@ -97,6 +100,7 @@ extension Session {
             default: break
             }
         }
+        FailurePoint.reach("after \(copy.name)")
         if let failure { throw failure }
         return copied
     }

@@ -1,4 +1,13 @@
 import CLibpq
+import FailurePoints
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
 
 extension Session {
     /// Runs statements in one round trip, each prepared once per connection.
@@ -16,17 +25,22 @@ extension Session {
         guard PQenterPipelineMode(connection) == 1 else { throw lost() }
         let sent = send(steps)
         guard let sent, PQpipelineSync(connection) == 1 else { throw lost() }
+        let last = steps.last?.statement.name ?? ""
+        FailurePoint.reach("sent \(last)", beforeDying: handOver)
         let outcome = try receive(sent)
+        FailurePoint.reach("after \(last)")
         guard PQexitPipelineMode(connection) == 1 else { throw lost() }
         return try outcome.get()
     }
 
     /// Runs any number of statements without parameters, in the simple protocol.
-    func runScript(_ sql: String, heedsCancellation: Bool = true) throws(PostgresError) {
-        guard !sql.utf8.contains(0) else { throw .unencodable("an SQL text holds the character U+0000") }
+    func runScript(_ script: Statement, heedsCancellation: Bool = true) throws(PostgresError) {
+        guard !script.sql.utf8.contains(0) else { throw .unencodable("an SQL text holds the character U+0000") }
         try beginWatch(heedsCancellation: heedsCancellation)
         defer { endWatch() }
-        guard PQsendQuery(connection, sql) == 1 else { throw lost() }
+        FailurePoint.reach("before \(script.name)")
+        guard PQsendQuery(connection, script.sql) == 1 else { throw lost() }
+        FailurePoint.reach("sent \(script.name)", beforeDying: handOver)
         var failure: PostgresError?
         while let result = try nextResult() {
             defer { PQclear(result) }
@@ -36,6 +50,7 @@ extension Session {
             default: break
             }
         }
+        FailurePoint.reach("after \(script.name)")
         if let failure { throw failure }
     }
 
@@ -54,9 +69,14 @@ extension Session {
         return PostgresError(reason: .usage, message: "COPY is run with copyIn or copyOut")
     }
 
+    /// Hands over what is queued, as the system may have done by itself when a process dies in the middle.
+    func handOver() {
+        while PQflush(connection) == 1 { _ = poll(nil, 0, 1) }
+    }
+
     private enum Sent {
         case preparation(StatementCache.Key, name: String)
-        case execution(StatementCache.Key)
+        case execution(StatementCache.Key, of: Statement)
     }
 
     // Queues the messages; nil when libpq refuses, which leaves the connection unusable.
@@ -76,11 +96,12 @@ extension Session {
                 guard PQsendPrepare(connection, name, statement.sql, count, parameters.types) == 1 else { return nil }
                 sent.append(.preparation(key, name: name))
             }
+            FailurePoint.reach("before \(statement.name)", beforeDying: handOver)
             let queued = parameters.withPointers { values, lengths, formats in
                 PQsendQueryPrepared(connection, name, Int32(values.count), values, lengths, formats, 1)
             }
             guard queued == 1 else { return nil }
-            sent.append(.execution(key))
+            sent.append(.execution(key, of: statement))
         }
         return sent
     }
@@ -88,7 +109,7 @@ extension Session {
     private func receive(_ sent: [Sent]) throws(PostgresError) -> Result<[Rows], PostgresError> {
         var answers: [Rows] = []
         var failure: PostgresError?
-        for item in sent {
+        for (index, item) in sent.enumerated() {
             while let result = try nextResult() {
                 defer { PQclear(result) }
                 switch (PQresultStatus(result), item) {
@@ -101,12 +122,16 @@ extension Session {
                     let error = ServerError(result)
                     failure = failure ?? explain(error)
                     // The plan is out of date, or the statement gone: prepare it again next time.
-                    if case .execution(let key) = item, ["0A000", "26000"].contains(error.sqlState) {
+                    if case .execution(let key, _) = item, ["0A000", "26000"].contains(error.sqlState) {
                         statements.remove(key)
                     }
                 }
             }
             if isBroken, let failure { throw failure }
+            // The last one is over with the sync below, which commits it where it stands alone.
+            if index < sent.count - 1, case .execution(_, let statement) = item {
+                FailurePoint.reach("after \(statement.name)")
+            }
         }
         if let sync = try nextResult() {
             // A deferred constraint may fail here, where the statements' own transaction ends.

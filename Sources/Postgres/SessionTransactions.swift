@@ -31,7 +31,8 @@ extension Session {
     func pipeline(_ steps: [PipelineStep]) throws(PostgresError) -> [Rows] {
         var all = [(statement: TransactionOptions().begin, parameters: try BoundParameters([]))]
         for step in steps { all.append((step.statement, try BoundParameters(step.parameters))) }
-        all.append(("COMMIT", try BoundParameters([])))
+        let first = steps.first?.statement.name ?? "nothing"
+        all.append((Statement("COMMIT", name: "COMMIT of \(first)"), try BoundParameters([])))
         do throws(PostgresError) {
             let answers = try run(all)
             return Array(answers.dropFirst().dropLast())

@@ -5,15 +5,22 @@
 public struct Statement: Hashable, Sendable, ExpressibleByStringLiteral {
     /// The SQL text.
     public let sql: String
+    private let givenName: String?
+
+    /// What people call it: the name of its file, or else its first three words.
+    public var name: String {
+        givenName ?? sql.split(maxSplits: 3, whereSeparator: \.isWhitespace).prefix(3).joined(separator: " ")
+    }
 
     /// Makes a statement of a fixed text, such as one read from a file.
-    public init(_ sql: String) {
+    public init(_ sql: String, name: String? = nil) {
         self.sql = sql
+        givenName = name
     }
 
     /// Makes a statement of a literal.
     public init(stringLiteral value: String) {
-        sql = value
+        self.init(value)
     }
 }
 

@@ -44,10 +44,10 @@ public struct Transaction {
     }
 
     /// Runs a text of many statements without parameters, such as a migration. It may not end the transaction.
-    public func executeScript(_ sql: String) throws(PostgresError) {
+    public func executeScript(_ script: Statement) throws(PostgresError) {
         try perform { () throws(PostgresError) in
             try open()
-            try session.runScript(sql)
+            try session.runScript(script)
             guard session.isInTransaction else {
                 state.wasEnded = true
                 throw PostgresError(reason: .usage, message: "the script ended the transaction it runs in")
@@ -67,7 +67,7 @@ public struct Transaction {
     ) throws(PostgresError) -> Int {
         try perform { () throws(PostgresError) in
             try open()
-            return try session.copyOut(statement.sql, to: sink)
+            return try session.copyOut(statement, to: sink)
         }
     }
 
@@ -80,7 +80,7 @@ public struct Transaction {
     ) throws(PostgresError) -> Int {
         try perform { () throws(PostgresError) in
             try open()
-            return try session.copyIn(statement.sql, from: next)
+            return try session.copyIn(statement, from: next)
         }
     }
 

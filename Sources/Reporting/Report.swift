@@ -149,7 +149,9 @@ extension Report {
             reading: try readings.first?.decode("reading_credits", as: Int64?.self).map(Credits.init))
         if let csv {
             _ = try transaction.copyOut(
-                Statement("COPY (\(request.grouping.query.sql)) TO STDOUT WITH (FORMAT csv, HEADER)"), to: csv)
+                Statement(
+                    "COPY (\(request.grouping.query.sql)) TO STDOUT WITH (FORMAT csv, HEADER)",
+                    name: "COPY \(request.grouping.query.name)"), to: csv)
         }
         return .success(report)
     }

@@ -1,6 +1,15 @@
+import FailurePoints
 import NIOCore
 import NIOPosix
 import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
 
 /// A request's body, handed to the connection piece by piece.
 ///
@@ -23,15 +32,16 @@ struct RequestBody: AsyncSequence, Sendable {
     }
 
     let parts: [Part]
-    let progress: Progress
+    let progress = Progress()
+    private let kind: RequestKind?
 
-    init(_ parts: [Part], progress: Progress = Progress()) {
+    init(_ parts: [Part], for kind: RequestKind? = nil) {
         self.parts = parts
-        self.progress = progress
+        self.kind = kind
     }
 
     /// The same content for another attempt.
-    func again() -> RequestBody { RequestBody(parts) }
+    func again(for kind: RequestKind) -> RequestBody { RequestBody(parts, for: kind) }
 
     var count: Int {
         parts.reduce(0) { sum, part in
@@ -77,6 +87,10 @@ struct RequestBody: AsyncSequence, Sendable {
                     offset += piece.count
                     return ByteBuffer(bytes: piece)
                 }
+            }
+            if let kind = body.kind {
+                // The connection has taken the last piece, and sends it on a thread of its own.
+                FailurePoint.reach("sent \(kind)") { _ = poll(nil, 0, 50) }
             }
             return nil
         }

@@ -50,7 +50,7 @@ public struct RivyaClient: Sendable {
                     rule: "1 to \(GenerationRequest.maximumEncodedBytes) are sent"))
         }
         let request = OutgoingRequest(
-            method: .POST, path: "/api/v1/generations",
+            kind: .create, method: .POST, path: "/api/v1/generations",
             headers: [("Content-Type", "application/json"), ("Idempotency-Key", idempotencyKey)],
             body: RequestBody([.bytes(body)]), timeout: configuration.requestTimeout)
         return try await perform(request, reading: reader.generation)
@@ -81,7 +81,8 @@ public struct RivyaClient: Sendable {
                     rule: "it takes the id that the provider gave the task"))
         }
         let request = OutgoingRequest(
-            method: .GET, path: "/api/v1/generations/\(Self.percentEncoded(id))", timeout: configuration.requestTimeout)
+            kind: .status, method: .GET, path: "/api/v1/generations/\(Self.percentEncoded(id))",
+            timeout: configuration.requestTimeout)
         return try await perform(request) { answer throws(AnswerProblem) in
             let generation = try reader.generation(answer)
             guard generation.id == id else { throw AnswerProblem(message: "the answer is about another task") }
@@ -91,7 +92,8 @@ public struct RivyaClient: Sendable {
 
     /// Asks for the wallet's balance.
     public func credits() async throws(RivyaError) -> Int64 {
-        let request = OutgoingRequest(method: .GET, path: "/api/v1/credits", timeout: configuration.requestTimeout)
+        let request = OutgoingRequest(
+            kind: .credits, method: .GET, path: "/api/v1/credits", timeout: configuration.requestTimeout)
         return try await perform(request, reading: reader.credits)
     }
 
@@ -115,7 +117,7 @@ public struct RivyaClient: Sendable {
         if let model { form.field("model", model) }
         if let clientRequestID { form.field("client_request_id", clientRequestID) }
         let request = OutgoingRequest(
-            method: .POST, path: "/api/v1/files", headers: [("Content-Type", form.contentType)],
+            kind: .upload, method: .POST, path: "/api/v1/files", headers: [("Content-Type", form.contentType)],
             body: form.body(file: source, name: file.name, contentType: file.contentType),
             timeout: configuration.uploadTimeout)
         return try await perform(request, reading: reader.uploadedFile)
@@ -124,7 +126,7 @@ public struct RivyaClient: Sendable {
     /// Lists the provider's models, those that cannot be called included; needs no key, and sends none.
     public func models() async throws(RivyaError) -> [Model] {
         let request = OutgoingRequest(
-            method: .GET, path: "/api/v1/models", timeout: configuration.requestTimeout,
+            kind: .models, method: .GET, path: "/api/v1/models", timeout: configuration.requestTimeout,
             maximumAnswerBytes: Self.maximumModelListBytes, sendsKey: false)
         let (models, unreadable) = try await perform(request, reading: reader.models)
         if unreadable > 0 {

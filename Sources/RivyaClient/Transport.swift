@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import FailurePoints
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -19,6 +20,7 @@ import NIOPosix
 
 /// One request as it goes out.
 struct OutgoingRequest: Sendable {
+    let kind: RequestKind
     let method: HTTPMethod
     /// Begins with a slash and is appended to the base URL.
     let path: String
@@ -67,8 +69,9 @@ struct Transport: Sendable {
     /// Sends the request once.
     func attempt(_ request: OutgoingRequest) async -> Result<Answer, RivyaError> {
         var request = request
-        request.body = request.body?.again()
+        request.body = request.body?.again(for: request.kind)
         let attempted = request
+        FailurePoint.reach("before \(request.kind)")
         let (result, expired) = await withTaskGroup(of: Event.self) { group in
             group.addTask { .ended(await exchange(attempted)) }
             group.addTask {
@@ -84,6 +87,7 @@ struct Transport: Sendable {
             }
             return (.failure(CancellationError()), expired)
         }
+        FailurePoint.reach("after \(request.kind)")
         switch result {
         case .success(let answer): return .success(answer)
         case .failure(let error):

@@ -38,10 +38,12 @@ import UsageSQL
     {
         let pool = TestDatabase.current.pool(maximumConnections: 1)
         for file in try folder.files {
-            let sql = "PREPARE checked AS \(file.sql); DEALLOCATE checked"
+            let script = Statement("PREPARE checked AS \(file.sql); DEALLOCATE checked")
             let problem: PostgresError?
             do throws(PostgresError) {
-                try await pool.transaction { (transaction) throws(PostgresError) in try transaction.executeScript(sql) }
+                try await pool.transaction { (transaction) throws(PostgresError) in
+                    try transaction.executeScript(script)
+                }
                 problem = nil
             } catch { problem = error }
             #expect(problem == nil, "\(file.name)")

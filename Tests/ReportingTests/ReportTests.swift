@@ -229,7 +229,7 @@ extension Report {
 extension TestDatabase {
     /// Changes rows as only the owner of the tables can, past every rule.
     func tamper(_ sql: String) async throws {
-        let script = "SET LOCAL session_replication_role = replica; \(sql)"
+        let script = Statement("SET LOCAL session_replication_role = replica; \(sql)")
         try await pool(maximumConnections: 1).transaction { (transaction) throws(PostgresError) in
             try transaction.executeScript(script)
         }

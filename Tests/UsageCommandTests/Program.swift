@@ -10,6 +10,8 @@ struct Program: Sendable {
     /// What a run left behind.
     struct Outcome: Sendable {
         let status: Int32
+        /// Whether SIGKILL ended it.
+        let wasKilled: Bool
         let output: String
         let errors: String
 
@@ -38,8 +40,12 @@ struct Program: Sendable {
     }
 
     func run(_ arguments: [String], timeout: Duration = .seconds(60)) async throws -> Outcome {
-        let running = try start(arguments)
-        return try await withThrowingTaskGroup(of: Outcome?.self) { group in
+        try await ended(try start(arguments), arguments.joined(separator: " "), timeout: timeout)
+    }
+
+    /// Waits for the end of a run, and kills it if that does not come.
+    func ended(_ running: RunningProgram, _ name: String, timeout: Duration = .seconds(60)) async throws -> Outcome {
+        try await withThrowingTaskGroup(of: Outcome?.self) { group in
             group.addTask { await running.outcome() }
             group.addTask {
                 try await Task.sleep(for: timeout)
@@ -48,7 +54,7 @@ struct Program: Sendable {
             let first = try await group.next() ?? nil
             if first == nil { running.kill() }
             group.cancelAll()
-            return try #require(first, "usage \(arguments.joined(separator: " ")) did not end in time")
+            return try #require(first, "usage \(name) did not end in time")
         }
     }
 
@@ -76,19 +82,25 @@ final class RunningProgram: Sendable {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let files = ["output", "errors"].map { folder.appending(path: $0) }
         for file in files { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
-        process.standardOutput = try FileHandle(forWritingTo: files[0])
-        process.standardError = try FileHandle(forWritingTo: files[1])
+        let handles = try files.map { try FileHandle(forWritingTo: $0) }
+        process.standardOutput = handles[0]
+        process.standardError = handles[1]
         let (stream, continuation) = AsyncStream.makeStream(of: Program.Outcome.self)
         process.terminationHandler = { process in
             let texts = files.map { file in
                 do { return String(decoding: try Data(contentsOf: file), as: UTF8.self) } catch { return "\(error)" }
             }
             try? FileManager.default.removeItem(at: folder)
-            continuation.yield(Program.Outcome(status: process.terminationStatus, output: texts[0], errors: texts[1]))
+            let wasKilled = process.terminationReason == .uncaughtSignal && process.terminationStatus == SIGKILL
+            continuation.yield(
+                Program.Outcome(
+                    status: process.terminationStatus, wasKilled: wasKilled, output: texts[0], errors: texts[1]))
             continuation.finish()
         }
         ended = stream
         try process.run()
+        // A process that has ended still holds them, and a walk starts thousands.
+        for handle in handles { try handle.close() }
         processID = process.processIdentifier
     }
 

@@ -18,6 +18,8 @@ CREATE OR REPLACE FUNCTION accept(
 #variable_conflict use_column
 BEGIN
     PERFORM FROM wallet_balance b WHERE b.wallet_id = p_wallet_id FOR UPDATE;
+    -- A claim does not take the wallet's lock: one that commits at this moment is waited for, so that its lease is seen.
+    PERFORM FROM task_work w WHERE w.wallet_id = p_wallet_id AND w.task_id = ANY (p_task_ids) ORDER BY w.task_id FOR UPDATE;
     RETURN QUERY
     WITH asked AS (
         SELECT asked.*, row_number() OVER of_task AS turn,

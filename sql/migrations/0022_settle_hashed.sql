@@ -19,6 +19,8 @@ BEGIN
         RAISE EXCEPTION 'a settlement names what is charged' USING ERRCODE = 'null_value_not_allowed';
     END IF;
     PERFORM FROM wallet_balance b WHERE b.wallet_id = p_wallet_id FOR UPDATE;
+    -- A claim does not take the wallet's lock: one that commits at this moment is waited for, so that its lease is seen.
+    PERFORM FROM task_work w WHERE w.wallet_id = p_wallet_id AND w.task_id = ANY (p_task_ids) ORDER BY w.task_id FOR UPDATE;
     RETURN QUERY
     WITH asked AS (
         SELECT asked.*
