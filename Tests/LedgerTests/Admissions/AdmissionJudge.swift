@@ -62,7 +62,7 @@ struct AdmissionJudge {
         let names = try await pool.query(
             "SELECT client_request_id, task_id FROM client_request WHERE wallet_id = $1", wallet.id
         ).reduce(into: [:]) { names, row in
-            names[try row.decode(at: 0, as: String.self)] = TaskID(try row.decode(at: 1))
+            names[try row.decode(at: 0, as: String.self)] = TaskID(try row.decode(at: 1, as: UUID.self))
         }
         compareAnswers(names)
         try await compareCounters(wallet, in: pool)

@@ -148,7 +148,7 @@ extension Race {
             Mutant(
                 "does not look whether it is being sent", sign: "persons: ",
                 .function(
-                    "settle", "work.state = 'sending' AND work.leased AND work.due_at > asked.settled_at", "false")),
+                    "settle", "work.state = 'sending' AND work.leased AND", "false AND")),
             Mutant(
                 "does not mark a task as being sent", sign: "persons: ",
                 .query(Query.claim, "THEN 'sending' ELSE work.state END", "THEN work.state ELSE work.state END")),
@@ -158,7 +158,7 @@ extension Race {
         let task = try await books.hold()
         let heat = try await round.heat(books) { books, racer -> SettlementOutcome? in
             if racer == 0 {
-                _ = try await round.claim(by: books, until: .sample + 8)
+                _ = try await round.claim(by: books)
                 return nil
             }
             return try await books.resolve(task, charged: 0)

@@ -23,7 +23,9 @@ struct Mutant: Sendable, CustomTestStringConvertible {
     let sign: String
     let changes: [Change]
 
-    init(_ name: String, sign: String, _ changes: Change...) {
+    init(_ name: String, sign: String, _ changes: Change...) { self.init(name, sign: sign, changes: changes) }
+
+    init(_ name: String, sign: String, changes: [Change]) {
         self.name = name
         self.sign = sign
         self.changes = changes
@@ -44,6 +46,16 @@ enum Change: Sendable {
     case noAdvisoryLock
     /// The table of applied migrations, without its key.
     case migrationsWithoutKey
+
+    /// The key that keeps two entries from having one number.
+    static let dropEntryKey = drop(constraint: "entry_hash_one_per_entry", of: "entry_hash")
+
+    /// No lock on the wallet's row, nor anything that fails for want of it.
+    static let noLock = [
+        function("reserve", "FOR UPDATE;", ";"),
+        function("reserve", "held_credits = v_held", "held_credits = b.held_credits + v_held - v_balance.held_credits"),
+        dropEntryKey,
+    ]
 
     /// What is wrong with a mutant: it would test nothing.
     struct NotFound: Error, CustomStringConvertible {
@@ -70,7 +82,8 @@ enum Change: Sendable {
             try await owner.transaction { (transaction) throws(PostgresError) in try transaction.executeScript(changed)
             }
         case .drop(let constraint, let table):
-            try await owner.execute(Statement("ALTER TABLE \(table) DROP CONSTRAINT \(constraint) CASCADE"))
+            try await owner.execute(
+                Statement("ALTER TABLE IF EXISTS \(table) DROP CONSTRAINT IF EXISTS \(constraint) CASCADE"))
         case .query, .noAdvisoryLock, .migrationsWithoutKey: break
         }
     }

@@ -55,7 +55,7 @@ extension Race {
             + round.verification()
     }
 
-    /// Six bring one acceptance, twice each, and two bring another.
+    /// Six bring one acceptance and two bring another, each followed in its group by a third.
     static let acceptsOnce = Race(
         rule: "a task is accepted once",
         mutants: [
@@ -63,32 +63,38 @@ extension Race {
             Mutant(
                 "takes no lock, and nothing keeps two acceptances apart", sign: "acceptances: ",
                 .function("accept", "FOR UPDATE;", ";"),
-                .drop(constraint: "acceptance_one_per_task", of: "acceptance")),
+                .drop(constraint: "acceptance_one_per_task", of: "acceptance"),
+                .drop(constraint: "acceptance_one_task_per_provider_task", of: "acceptance")),
             Mutant(
                 "counts a second acceptance again, and nothing keeps two apart", sign: "acceptances: ",
                 .function(
                     "accept", "ON before.wallet_id = p_wallet_id AND before.task_id = asked.task_id", "ON false"),
-                .drop(constraint: "acceptance_one_per_task", of: "acceptance")),
+                .drop(constraint: "acceptance_one_per_task", of: "acceptance"),
+                .drop(constraint: "acceptance_one_task_per_provider_task", of: "acceptance")),
             Mutant(
                 "counts a second acceptance of one group", sign: "21000",
                 .function("accept", "before.task_id IS NULL AND asked.turn = 1", "before.task_id IS NULL"),
-                .drop(constraint: "acceptance_one_per_task", of: "acceptance")),
+                .drop(constraint: "acceptance_one_per_task", of: "acceptance"),
+                .drop(constraint: "acceptance_one_task_per_provider_task", of: "acceptance")),
         ]
     ) { round in
         let books = try await round.books()
         let task = try await books.hold()
         for _ in 1...16 { try await books.hold() }
         let heat = try await round.heat(books) { books, racer in
-            let acceptance = Acceptance(
-                taskID: task, providerTaskID: racer < 6 ? "p-1" : "p-2", reserved: .credits(60), acceptedAt: .sample,
-                pollAt: .sample)
-            return try await books.accept([acceptance, acceptance])
+            try await books.accept(
+                [racer < 6 ? "p-1" : "p-2", "p-3"].map {
+                    Acceptance(
+                        taskID: task, providerTaskID: $0, reserved: .credits(60), acceptedAt: .sample, pollAt: .sample)
+                })
         }
-        let outcomes = heat.answers.mapValues { outcomes in Set(outcomes.filter { $0 != .accepted }) }
         let accepted = heat.answers.values.joined().count { $0 == .accepted }
-        let winners = Set(heat.answers.filter { $0.value.contains(.accepted) }.keys.map { $0 < 6 })
-        let others = outcomes.filter { racer, outcomes in
-            outcomes != [winners == [racer < 6] ? .alreadyAccepted : .otherProviderTask]
+        let winner = heat.answers.first { $0.value.first == .accepted }?.key
+        let others = heat.answers.filter { racer, outcomes in
+            let isSame = winner.map { ($0 < 6) == (racer < 6) } ?? false
+            let first: AcceptanceOutcome =
+                racer == winner ? .accepted : isSame ? .alreadyAccepted : .otherProviderTask
+            return outcomes != [first, .otherProviderTask]
         }
         let booked = try await round.number("SELECT count(*) FROM acceptance WHERE wallet_id = $1", of: books)
         return try await heat.problems
@@ -102,8 +108,8 @@ extension Race {
     static let acceptedAndReleased = Race(
         rule: "an acceptance and a release add up, whichever comes first",
         mutants: [
-            Mutant("settles without the lock", sign: "verify wallet_balance", .function("settle", "FOR UPDATE;", ";")),
-            Mutant("accepts without the lock", sign: "verify wallet_balance", .function("accept", "FOR UPDATE;", ";")),
+            Mutant("settles without the lock", sign: "was told", .function("settle", "FOR UPDATE;", ";")),
+            Mutant("accepts without the lock", sign: "was told", .function("accept", "FOR UPDATE;", ";")),
             Mutant(
                 "holds for a task that has ended", sign: "verify wallet_balance",
                 .function("accept", "ended.task_id IS NOT NULL AS ended", "false AS ended")),

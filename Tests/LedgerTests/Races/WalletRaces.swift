@@ -9,7 +9,8 @@ extension Race {
     static let lastCredits = Race(
         rule: "the wallet's last credits are given out once",
         mutants: [
-            Mutant("takes no lock", sign: "overspent", .function("reserve", "FOR UPDATE;", ";")),
+            Mutant("takes no lock", sign: "was told", .function("reserve", "FOR UPDATE;", ";")),
+            Mutant("takes no lock, and adds to what it finds", sign: "overspent", changes: Change.noLock),
             Mutant(
                 "reads the balance before it takes the lock", sign: "overspent",
                 .function(
