@@ -98,7 +98,7 @@ let package = Package(
         .testTarget(
             name: "LedgerTests",
             dependencies: [
-                "Accounting", "Ledger", "Postgres", "Reporting", "TestDatabase", "UsageReports", "UsageSQL",
+                "Accounting", "Ledger", "Postgres", "Reporting", "TestDatabase", "UsageReports", "UsageSQL", logging,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -1,0 +1,170 @@
+import Accounting
+import Foundation
+import TestDatabase
+import UsageSQL
+
+@testable import Ledger
+
+extension Race {
+    /// Thirty-three tasks, one of them locked; each of the eight takes four, twice.
+    static let claims = Race(
+        rule: "a due task is leased to one worker, and none waits for another",
+        mutants: [
+            Mutant("locks no task", sign: "leased twice", .query(Query.claim, "FOR UPDATE SKIP LOCKED", "")),
+            Mutant("waits for a locked task", sign: "waited", .query(Query.claim, "SKIP LOCKED", "")),
+            Mutant(
+                "leaves a leased task due", sign: "leased twice",
+                .query(Query.claim, "SET leased = true, due_at = $4::timestamptz,", "SET leased = true,")),
+        ]
+    ) { round in
+        let books = try await round.books()
+        let first = try await books.hold(.sample(at: .sample - 60))
+        _ = try await books.decide((0..<32).map { _ in .sample() })
+        let heat = try await round.heat(books, behind: .task(first)) { books, _ in
+            try await Array(round.claim(upTo: 4, by: books).keys) + round.claim(upTo: 4, by: books).keys
+        }
+        let leased = Array(heat.answers.values.joined()) + (try await round.claim(by: books).keys)
+        return try await heat.problems + unless(heat.waited == 0, "leases: \(heat.waited) waited")
+            + unless(Set(leased).count == leased.count, "leases: \(leased.count - Set(leased).count) leased twice")
+            + unless(Set(leased).count == 33, "leases: \(33 - Set(leased).count) were lost")
+            + round.verification()
+    }
+
+    /// A lease has run out: two take the task over and settle it, while six settle it under the old lease.
+    static let takeover = Race(
+        rule: "a worker that lost its lease settles nothing",
+        mutants: [
+            Mutant(
+                "does not compare the tokens", sign: "fencing",
+                .function("settle", "asked.lease_token <> coalesce(work.lease_token, -1)", "false")),
+            Mutant(
+                "does not raise the token", sign: "fencing",
+                .query(Query.claim, "lease_token = work.lease_token + 1", "lease_token = work.lease_token")),
+        ]
+    ) { round in
+        let books = try await round.books()
+        let task = try await books.running()
+        let old = try await round.claim(by: books, until: .sample + 8)[task] ?? -1
+        let heat = try await round.heat(books) { books, racer -> SettlementOutcome? in
+            guard racer < 6 else {
+                guard let token = try await round.claim(by: books, at: .sample + 8)[task] else { return nil }
+                return try await books.settle(task, token, .succeeded, charged: 42)
+            }
+            return try await books.settle(task, old, .failed, charged: 0)
+        }
+        let late = heat.answers.filter { $0.key < 6 }.values.count { $0 != .fenced && $0 != .alreadySettled }
+        let charged = try await round.number(
+            "SELECT charged_credits FROM wallet_balance WHERE wallet_id = $1", of: books)
+        return try await heat.problems + unless(late == 0, "fencing: \(late) settled under a lost lease")
+            + unless(charged == 42, "fencing: \(charged) charged, not 42") + round.verification()
+    }
+
+    /// The worker that lost its lease gives the task back and extends its lease, over and over.
+    static let lostLease = Race(
+        rule: "a worker that lost its lease neither gives the task back nor extends the lease",
+        mutants: [
+            Mutant(
+                "does not compare the tokens when a task is given back", sign: "was given back",
+                .query(Query.schedule, "AND work.lease_token = given.lease_token", "")),
+            Mutant(
+                "does not compare the tokens when a lease is extended", sign: "was extended",
+                .query(Query.extendLeases, "AND work.lease_token = held.lease_token", "")),
+        ]
+    ) { round in
+        let books = try await round.books()
+        let task = try await books.hold()
+        let old = try await round.claim(by: books, until: .sample + 8)[task] ?? -1
+        let new = try await round.claim(by: books, at: .sample + 8, until: .sample + 60)[task] ?? -1
+        let heat = try await round.heat(books, behind: .open) { books, racer -> String? in
+            for _ in 1...5 {
+                switch racer {
+                case ..<3: try await round.giveBack(task, old, by: books, dueAt: .sample)
+                case ..<5:
+                    let held = try await round.extend([task: old], by: books, until: .sample + 90)
+                    if !held.isEmpty { return "a lost lease was extended" }
+                case 5: _ = try await round.extend([task: new], by: books, until: .sample + 60)
+                default:
+                    if try await !round.claim(by: books, at: .sample + 9).isEmpty { return "a lease was given away" }
+                }
+            }
+            return nil
+        }
+        let kept = try await round.number(
+            """
+            SELECT count(*) FROM task_work
+            WHERE wallet_id = $1 AND leased AND state = 'sending' AND due_at = timestamptz '2026-05-12T10:01:00Z'
+            """, of: books)
+        return try await heat.problems + heat.answers.values.compactMap { $0.map { "leases: \($0)" } }
+            + unless(kept == 1, "leases: what another had leased was given back") + round.verification()
+    }
+
+    /// One of two leased tasks is being written while all extend both.
+    static let heldRow = Race(
+        rule: "nobody waits to extend a lease",
+        mutants: [
+            Mutant("waits for a locked task", sign: "waited", .query(Query.extendLeases, "SKIP LOCKED", ""))
+        ]
+    ) { round in
+        let books = try await round.books()
+        let locked = try await books.hold()
+        let free = try await books.hold()
+        let leases = try await round.claim(by: books, until: .sample + 8)
+        let heat = try await round.heat(books, behind: .task(locked)) { books, _ in
+            // Those who extend at once pass over each other, too.
+            var held: Set<TaskID> = []
+            for _ in 1...20 where held.isEmpty { held = try await round.extend(leases, by: books, until: .sample + 16) }
+            return held
+        }
+        let extended = heat.answers.values.reduce(into: Set<TaskID>()) { $0.formUnion($1) }
+        return heat.problems + unless(heat.waited == 0, "leases: \(heat.waited) waited")
+            + unless(extended == [free], "leases: \(extended.count) of the tasks were extended")
+    }
+
+    /// One gives the task back while seven extend the lease that it ends.
+    static let givenBack = Race(
+        rule: "a task that was given back is due when its worker said",
+        mutants: [
+            Mutant(
+                "extends what is not leased any more", sign: "is not due",
+                .query(Query.extendLeases, "AND work.leased", ""))
+        ]
+    ) { round in
+        let books = try await round.books()
+        let task = try await books.hold()
+        let token = try await round.claim(by: books, until: .sample + 8)[task] ?? -1
+        let heat = try await round.heat(books, behind: .open) { books, racer in
+            if racer == 0 { return try await round.giveBack(task, token, by: books, dueAt: .sample + 5) }
+            for _ in 1...10 { _ = try await round.extend([task: token], by: books, until: .sample + 60) }
+        }
+        let due = try await round.claim(by: books, at: .sample + 5)
+        return try await heat.problems + unless(due.count == 1, "leases: a task that was given back is not due")
+            + round.verification()
+    }
+
+    /// A worker takes a task to send it; seven persons release it, who come to the books only after that.
+    static let beingSent = Race(
+        rule: "no person ends what a worker sends at this moment",
+        mutants: [
+            Mutant(
+                "does not look whether it is being sent", sign: "persons: ",
+                .function(
+                    "settle", "work.state = 'sending' AND work.leased AND", "false AND")),
+            Mutant(
+                "does not mark a task as being sent", sign: "persons: ",
+                .query(Query.claim, "THEN 'sending' ELSE work.state END", "THEN work.state ELSE work.state END")),
+        ]
+    ) { round in
+        let books = try await round.books()
+        let task = try await books.hold()
+        let heat = try await round.heat(books) { books, racer -> SettlementOutcome? in
+            if racer == 0 {
+                _ = try await round.claim(by: books)
+                return nil
+            }
+            return try await books.resolve(task, charged: 0)
+        }
+        let resolved = heat.answers.values.compactMap(\.self).count { $0 != .beingSent }
+        return try await heat.problems + unless(resolved == 0, "persons: \(resolved) ended what was being sent")
+            + round.verification()
+    }
+}

@@ -1,0 +1,132 @@
+import Accounting
+import Foundation
+import TestDatabase
+
+@testable import Ledger
+
+extension Race {
+    /// Four workers with the lease and four persons end one task, twice each, and never the same way.
+    static let settlesOnce = Race(
+        rule: "a hold ends once",
+        mutants: [
+            Mutant("takes no lock", sign: "settlement_one_per_reservation", .function("settle", "FOR UPDATE;", ";")),
+            Mutant(
+                "takes no lock, and nothing keeps two settlements apart", sign: "settlements: ",
+                .function("settle", "FOR UPDATE;", ";"),
+                .drop(constraint: "settlement_one_per_reservation", of: "settlement")),
+            Mutant(
+                "does not look for a settlement, and nothing keeps two apart", sign: "settlements: ",
+                .function(
+                    "settle", "ON ended.wallet_id = p_wallet_id AND ended.task_id = asked.task_id", "ON false"),
+                .drop(constraint: "settlement_one_per_reservation", of: "settlement")),
+            Mutant(
+                "books two endings of one group, and nothing keeps them apart", sign: "settlements: ",
+                .function("settle", "ORDER BY place) > 1", "ORDER BY place) > 1000"),
+                .drop(constraint: "settlement_one_per_reservation", of: "settlement")),
+        ]
+    ) { round in
+        let books = try await round.books()
+        let task = try await books.running()
+        // Others run, so that no figure falls below zero should the task end more than once.
+        for _ in 1...16 { _ = try await books.running() }
+        let token = try await books.lease(task).leaseToken
+        let heat = try await round.heat(books) { books, racer in
+            try await books.settle(
+                [42, 0].map { charged in
+                    racer < 4
+                        ? .sample(of: task, token, charged > 0 ? .succeeded : .failed, charged: charged)
+                        : Settlement(
+                            resolving: task, charged: .credits(charged), by: "mara", reason: "asked support",
+                            at: .sample, recheckAt: .sample)
+                })
+        }
+        let outcomes = heat.answers.values.joined()
+        let settled = outcomes.count { $0 == .settled }
+        let others = outcomes.count { $0 == .alreadySettled || $0 == .fenced }
+        let booked = try await round.number(
+            """
+            SELECT (SELECT count(*) FROM settlement WHERE wallet_id = $1)
+                 + (SELECT count(*) FROM correction WHERE wallet_id = $1)
+            """, of: books)
+        return try await heat.problems
+            + unless(
+                (settled, others, booked) == (1, 15, 1),
+                "settlements: \(booked) booked, \(settled) told that it was theirs, \(others) that it was not")
+            + round.verification()
+    }
+
+    /// Six bring one acceptance and two bring another, each followed in its group by a third.
+    static let acceptsOnce = Race(
+        rule: "a task is accepted once",
+        mutants: [
+            Mutant("takes no lock", sign: "acceptance_one_per_task", .function("accept", "FOR UPDATE;", ";")),
+            Mutant(
+                "takes no lock, and nothing keeps two acceptances apart", sign: "acceptances: ",
+                .function("accept", "FOR UPDATE;", ";"),
+                .drop(constraint: "acceptance_one_per_task", of: "acceptance"),
+                .drop(constraint: "acceptance_one_task_per_provider_task", of: "acceptance")),
+            Mutant(
+                "counts a second acceptance again, and nothing keeps two apart", sign: "acceptances: ",
+                .function(
+                    "accept", "ON before.wallet_id = p_wallet_id AND before.task_id = asked.task_id", "ON false"),
+                .drop(constraint: "acceptance_one_per_task", of: "acceptance"),
+                .drop(constraint: "acceptance_one_task_per_provider_task", of: "acceptance")),
+            Mutant(
+                "counts a second acceptance of one group", sign: "21000",
+                .function("accept", "before.task_id IS NULL AND asked.turn = 1", "before.task_id IS NULL"),
+                .drop(constraint: "acceptance_one_per_task", of: "acceptance"),
+                .drop(constraint: "acceptance_one_task_per_provider_task", of: "acceptance")),
+        ]
+    ) { round in
+        let books = try await round.books()
+        let task = try await books.hold()
+        for _ in 1...16 { try await books.hold() }
+        let heat = try await round.heat(books) { books, racer in
+            try await books.accept(
+                [racer < 6 ? "p-1" : "p-2", "p-3"].map {
+                    Acceptance(
+                        taskID: task, providerTaskID: $0, reserved: .credits(60), acceptedAt: .sample, pollAt: .sample)
+                })
+        }
+        let accepted = heat.answers.values.joined().count { $0 == .accepted }
+        let winner = heat.answers.first { $0.value.first == .accepted }?.key
+        let others = heat.answers.filter { racer, outcomes in
+            let isSame = winner.map { ($0 < 6) == (racer < 6) } ?? false
+            let first: AcceptanceOutcome =
+                racer == winner ? .accepted : isSame ? .alreadyAccepted : .otherProviderTask
+            return outcomes != [first, .otherProviderTask]
+        }
+        let booked = try await round.number("SELECT count(*) FROM acceptance WHERE wallet_id = $1", of: books)
+        return try await heat.problems
+            + unless(
+                (accepted, booked, others.count) == (1, 1, 0),
+                "acceptances: \(booked) booked, \(accepted) told that it was theirs, \(others) told something else")
+            + round.verification()
+    }
+
+    /// Four tasks are accepted, at more than their price, while a person releases each.
+    static let acceptedAndReleased = Race(
+        rule: "an acceptance and a release add up, whichever comes first",
+        mutants: [
+            Mutant("settles without the lock", sign: "was told", .function("settle", "FOR UPDATE;", ";")),
+            Mutant("accepts without the lock", sign: "was told", .function("accept", "FOR UPDATE;", ";")),
+            Mutant(
+                "holds for a task that has ended", sign: "verify wallet_balance",
+                .function("accept", "ended.task_id IS NOT NULL AS ended", "false AS ended")),
+        ]
+    ) { round in
+        let books = try await round.books()
+        let tasks = try await books.decide((0..<4).map { _ in .sample() }).compactMap(\.reservation?.taskID)
+        for _ in 1...16 { try await books.hold() }
+        let heat = try await round.heat(books) { books, racer in
+            if racer < 4 {
+                try await books.accept(tasks[racer], reserved: 60) == .accepted
+            } else {
+                try await books.resolve(tasks[racer - 4], charged: 0) == .settled
+            }
+        }
+        let refused = heat.answers.values.count { !$0 }
+        return try await heat.problems + unless(refused == 0, "answers: \(refused) were turned away")
+            + round.verification()
+    }
+}
