@@ -18,11 +18,8 @@ import UsageSQL
             try await books.settle(task, old, .rejected, charged: 0)
         }
         let held = try await ledger.balance.held
-        withKnownIssue("settle() reads task_work without locking it, so it does not see a claim that commits meanwhile")
-        {
-            #expect(outcome == .fenced)
-            #expect(held == .credits(42))
-        }
+        #expect(outcome == .fenced)
+        #expect(held == .credits(42))
     }
 
     @Test func `is turned away where a person releases what is sent in the same moment`() async throws {
@@ -32,11 +29,8 @@ import UsageSQL
             try await books.resolve(task, charged: 0)
         }
         let held = try await ledger.balance.held
-        withKnownIssue("settle() reads task_work without locking it, so it does not see a claim that commits meanwhile")
-        {
-            #expect(outcome == .beingSent)
-            #expect(held == .credits(42))
-        }
+        #expect(outcome == .beingSent)
+        #expect(held == .credits(42))
     }
 
     /// Settles while another worker takes all tasks, and lets that one commit once the settlement waits or is done.
