@@ -32,11 +32,10 @@ import UsageSQL
                 throw error
             }
             try await database.drop()
-            if Self.seeds.count > 50 {
-                print(
-                    "admissions: \(tally.seeds) seeds, \(tally.findings.count) findings, \(ContinuousClock.now - start)"
-                )
-            }
+            // What is printed waits in a buffer; progress must not.
+            guard Self.seeds.count > 50 else { continue }
+            FileHandle.standardError.write(
+                Data("\(tally.seeds) seeds, \(tally.findings.count) findings, \(ContinuousClock.now - start)\n".utf8))
         }
         let seconds = Int((ContinuousClock.now - start) / .seconds(1))
         print(

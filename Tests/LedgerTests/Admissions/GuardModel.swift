@@ -28,7 +28,7 @@ struct GuardModel {
     private var held: [Use: Int64] = [:]
     private var charged: [Use: Int64] = [:]
     private var holds: [TaskID: Hold] = [:]
-    private var reading: (credits: Int64, taken: Int64, at: Date)?
+    private var reading: (credits: Int64, seen: Int64, taken: Int64, at: Date)?
     /// After each entry, what the provider had taken by then; the first is before all entries.
     private var taken: [Int64] = [0]
     private var waiting: Int64 = 0
@@ -83,7 +83,10 @@ struct GuardModel {
         case .budget(let period):
             limits[Budget(project: entry.project, period: period)] = entry.limit
         case .reading:
-            reading = (entry.amount, taken[Int(entry.seen)], entry.at)
+            // One that was asked for before the last changes nothing.
+            if entry.seen >= reading?.seen ?? 0 {
+                reading = (entry.amount, entry.seen, taken[Int(entry.seen)], entry.at)
+            }
         }
         taken.append(nowTaken)
     }

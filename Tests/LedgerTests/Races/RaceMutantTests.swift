@@ -14,12 +14,12 @@ import Testing
     func `catch every mutant of the rule`(race: Race, mutant: Mutant) async throws {
         let course = try await Course(changes: mutant.changes)
         var found: [String] = []
-        for number in 1...15 where !found.contains(where: { $0.contains(mutant.sign) }) {
+        for number in 1...15 {
             found += try await race.run(Round(course: course, number: number))
+            guard let finding = found.first(where: { $0.contains(mutant.sign) }) else { continue }
+            return print("caught in round \(number), by '\(race.rule)': it \(mutant.name); \(finding)")
         }
-        #expect(
-            found.contains { $0.contains(mutant.sign) },
-            "it \(mutant.name), and survives '\(race.rule)', which found \(found.prefix(5))")
+        Issue.record("it \(mutant.name), and survives '\(race.rule)', which found \(found.prefix(5))")
     }
 
     @Test func `have a mutant for every rule, each under a name of its own`() {
