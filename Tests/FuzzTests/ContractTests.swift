@@ -16,8 +16,6 @@ import Testing
         var requests = RequestGenerator(random: SeededGenerator(state: seed))
         for number in 0..<2000 {
             let request = requests.admitted()
-            // A prompt of one odd character may be white space, which is refused.
-            guard request.prompt?.contains(where: { !$0.isWhitespace }) ?? false else { continue }
             let place = Comment(rawValue: "seed \(seed), request \(number): \(request)")
             #expect(throws: Never.self, place) { try request.validate() }
             let body = request.encoded()
@@ -52,7 +50,6 @@ import Testing
         for number in 0..<1000 {
             var request = requests.admitted()
             (request.references, request.clientRequestID) = ([], nil)
-            guard request.prompt?.contains(where: { !$0.isWhitespace }) ?? false else { continue }
             // The same parameters, put in one by one in another order.
             var again = GenerationRequest(model: request.model, prompt: request.prompt)
             for (name, value) in request.parameters.shuffled(using: &requests.random) { again.parameters[name] = value }
@@ -79,12 +76,8 @@ import Testing
                 logger: Logger(label: "property"))
             var requests = RequestGenerator(random: SeededGenerator(state: seed))
             requests.url = try await client.upload(ReferenceFile(path: file.path)).url
-            var admitted = 0
             for number in 0..<60 {
-                let request = requests.admitted()
-                guard (try? request.validate()) != nil else { continue }
-                _ = try await client.createGeneration(request, idempotencyKey: "admitted-\(number)")
-                admitted += 1
+                _ = try await client.createGeneration(requests.admitted(), idempotencyKey: "admitted-\(number)")
             }
             for number in 0..<60 {
                 let broken = requests.broken()
@@ -96,8 +89,7 @@ import Testing
                 #expect(refusal?.failure == .refused(.validationFailed), "seed \(seed): \(broken.request)")
                 #expect(refusal?.creationOutcome == .notTaken)
             }
-            #expect(admitted > 50)
-            #expect(await sandbox.books.report().tasks.count == admitted)
+            #expect(await sandbox.books.report().tasks.count == 60)
             await client.shutdown()
         }
     }

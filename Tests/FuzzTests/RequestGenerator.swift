@@ -19,7 +19,11 @@ struct RequestGenerator {
         let contract = random.pick(ModelContract.documented)
         let limit = contract.maximumPromptLength ?? 3000
         let length = random.pick([1, 2, 17, limit - 1, limit])
-        var request = GenerationRequest(model: contract.model, prompt: text(units: length))
+        let prompt = text(units: length)
+        // White space alone is no prompt.
+        let hasInk = prompt.contains { !$0.isWhitespace }
+        var request = GenerationRequest(
+            model: contract.model, prompt: hasInk ? prompt : String(repeating: "x", count: length))
         for (name, rule) in contract.parameters.sorted(by: { $0.key < $1.key }) where random.once(in: 2) {
             request.parameters[name] = value(rule)
         }
@@ -149,7 +153,6 @@ struct RequestGenerator {
             text.append(scalar)
             left -= size
         }
-        // More than white space, which alone is no prompt.
         return String(text)
     }
 }
