@@ -6,6 +6,10 @@ let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "as
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let decoders: [Target.Dependency] = [
+    "Accounting", "CLibpq", "Postgres", "RivyaClient", "RivyaSandbox", "UsageCommand", argumentParser,
+]
 
 let package = Package(
     name: "usage",
@@ -75,8 +79,7 @@ let package = Package(
         .executableTarget(
             name: "UsageCommand",
             dependencies: [
-                "Ledger", "Reporting", "RivyaClient", "RivyaSandbox", "Worker", crypto, lifecycle,
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Ledger", "Reporting", "RivyaClient", "RivyaSandbox", "Worker", argumentParser, crypto, lifecycle,
             ],
             swiftSettings: strict),
 
@@ -113,13 +116,41 @@ let package = Package(
             name: "ReportingTests",
             dependencies: ["Accounting", "Ledger", "Postgres", "Reporting", "TestDatabase", "UsageSQL"],
             exclude: ["Expected"], swiftSettings: strict),
+        // What must hold for any bytes from outside; scripts/fuzz runs the same functions under libFuzzer.
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: decoders + [logging], exclude: ["Driver", "Corpus", "Dictionaries", "Regressions"],
+            swiftSettings: strict),
         .testTarget(
             name: "UsageCommandTests",
             dependencies: [
                 "Postgres", "Reporting", "RivyaClient", "RivyaSandbox", "TestDatabase", "UsageCommand", "UsageSQL",
-                logging,
+                argumentParser, logging,
             ],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
+
+// scripts/fuzz sets this: our modules with the fuzzer's instrumentation, and nothing but what the fuzzer needs.
+if Context.environment["USAGE_FUZZ"] != nil {
+    let instrumented = strict + [.unsafeFlags(["-sanitize=fuzzer", "-O"])]
+    // A main of its own would stand beside the fuzzer's.
+    let renamed = ["-entry-point-function-name", "usage_main"].flatMap { ["-Xfrontend", $0] }
+    package.products = [.executable(name: "fuzz", targets: ["fuzz"])]
+    package.targets = package.targets.filter { $0.type != .test && $0.name != "TestDatabase" }.map { target in
+        guard target.type != .system else { return target }
+        guard target.type == .executable else {
+            target.swiftSettings = instrumented
+            return target
+        }
+        return .target(
+            name: target.name, dependencies: target.dependencies,
+            swiftSettings: instrumented + [.unsafeFlags(renamed)])
+    }
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: decoders, path: "Tests/FuzzTests", sources: ["Decoders", "Driver"],
+            swiftSettings: instrumented,
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]))
+}

@@ -58,6 +58,7 @@ extension Decimal: PostgresEncodable, PostgresDecodable {
         var digits: [Int] = []
         for index in 0..<count {
             let group = Int(value.bigEndian(UInt16.self, at: 8 + 2 * index))
+            guard group <= 9999 else { throw .malformed(type) }
             digits += [group / 1000, group / 100 % 10, group / 10 % 10, group % 10]
         }
         // The first group stands for its value times 10,000 to the power of `weight`.

@@ -53,13 +53,38 @@ public struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomRe
     ///
     /// - Throws: A ``PostgresError`` with the reason `usage`, which does not repeat the URL.
     public func validate() throws(PostgresError) {
-        let options = PQconninfoParse(url, nil)
-        PQconninfoFree(options)
-        guard options != nil, !url.isEmpty, !url.utf8.contains(0) else {
+        guard url.utf8.count <= Self.maximumURLBytes else {
+            throw PostgresError(
+                reason: .usage,
+                message: "DATABASE_URL is longer than \(Self.maximumURLBytes) bytes; write only what is needed")
+        }
+        guard !url.isEmpty, !url.utf8.contains(0), let options = PQconninfoParse(url, nil) else {
             throw PostgresError(
                 reason: .usage,
                 message: "DATABASE_URL cannot be parsed; write it as postgresql://user:password@host:5432/database")
         }
+        PQconninfoFree(options)
+        guard !hasAmbiguousPassword else {
+            throw PostgresError(
+                reason: .usage,
+                message: "DATABASE_URL cannot be told apart; in user and password write @ as %40, / as %2F and ? as %3F"
+            )
+        }
+    }
+
+    /// The longest URL, in bytes.
+    private static let maximumURLBytes = 8192
+
+    /// Whether libpq might take a part of the password for a host, a port or a database, and then name it in an error.
+    ///
+    /// It ends the password at the first `@`, and takes what comes before a `/` or `?` for a host.
+    private var hasAmbiguousPassword: Bool {
+        guard let scheme = ["postgresql://", "postgres://"].first(where: url.hasPrefix) else { return false }
+        let bytes = url.utf8.dropFirst(scheme.utf8.count)
+        guard let at = bytes.firstIndex(of: UInt8(ascii: "@")) else { return false }
+        let user = bytes[..<at]
+        return bytes[bytes.index(after: at)...].contains(UInt8(ascii: "@"))
+            || user.contains(UInt8(ascii: "/")) || user.contains(UInt8(ascii: "?"))
     }
 
     /// What is set in each session, over the defaults that make answers the same on every server.

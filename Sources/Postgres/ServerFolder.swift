@@ -43,9 +43,14 @@ struct ServerFolder: Sendable {
 
     /// The process that the server's own file names, and whether it says that it is ready.
     var recordedProcess: (id: Int32, isReady: Bool)? {
-        guard let text = try? String(contentsOfFile: "\(data)/postmaster.pid", encoding: .utf8) else { return nil }
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        guard let id = lines.first.flatMap({ Int32($0) }) else { return nil }
+        (try? String(contentsOfFile: "\(data)/postmaster.pid", encoding: .utf8)).flatMap(Self.process)
+    }
+
+    /// Reads the file that names the server's process.
+    static func process(_ text: String) -> (id: Int32, isReady: Bool)? {
+        let lines = text.prefix(4096).split(separator: "\n", omittingEmptySubsequences: false)
+        // A number below 2 is no server: a signal to it would reach other processes, or all of them.
+        guard let id = lines.first.flatMap({ Int32($0) }), id > 1 else { return nil }
         // Source: PostgreSQL, utils/pidfile.h: the eighth line is the status.
         return (id, lines.count >= 8 && lines[7].hasPrefix("ready"))
     }

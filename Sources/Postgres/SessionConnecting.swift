@@ -50,13 +50,22 @@ extension Session {
         return PQconnectdbParams(keywords, values, 1)
     }
 
-    // One line, without the password, which no server should repeat but one might.
     private static func failure(of connection: OpaquePointer) -> String {
-        var text = String(cString: PQerrorMessage(connection))
-            .split(whereSeparator: \.isNewline).map { $0.drop(while: \.isWhitespace) }.joined(separator: "; ")
-        let password = PQpass(connection).map { String(cString: $0) } ?? ""
-        if !password.isEmpty { text = text.split(separator: password).joined(separator: "***") }
-        return text
+        withoutPassword(
+            String(cString: PQerrorMessage(connection)),
+            password: PQpass(connection).map { String(cString: $0) } ?? "")
+    }
+
+    /// One line, without the password, which no server should repeat but one might.
+    ///
+    /// Works on bytes: as characters, a password followed by a combining mark would not be found.
+    static func withoutPassword(_ text: String, password: String) -> String {
+        let safe =
+            password.isEmpty
+            ? text
+            : String(
+                decoding: Array(text.utf8).replacing(Array(password.utf8), with: Array("***".utf8)), as: UTF8.self)
+        return safe.split(whereSeparator: \.isNewline).map { $0.drop(while: \.isWhitespace) }.joined(separator: "; ")
     }
 
     private func apply(_ settings: [(name: String, value: String)]) throws(PostgresError) {

@@ -4,7 +4,7 @@
 /// send it to the configured base URL.
 public struct APIKey: Sendable, Equatable {
     /// Longest key taken; the documented ones are far shorter.
-    private static let maximumLength = 512
+    static let maximumLength = 512
 
     let secret: String
 

@@ -16,8 +16,10 @@ struct AnswerReader: Sendable {
     private static let maximumNameLength = 128
     /// The most credits that are believed: sums of many such numbers still fit 64 bits.
     private static let maximumCredits: Int64 = 1_000_000_000_000_000
-    /// The most result URLs that are kept, and how long one may be.
-    private static let maximumURLs = (count: 100, bytes: 4096)
+    /// The most result URLs that are kept.
+    private static let maximumURLs = 100
+    /// The longest proof of a file's length that is taken, in bytes.
+    private static let maximumTokenBytes = 4096
 
     let redaction: Redaction
 
@@ -32,14 +34,16 @@ struct AnswerReader: Sendable {
     func generation(_ answer: Answer) throws(AnswerProblem) -> Generation {
         let body = try object(answer)
         let id = try text(body, "id")
-        guard id.utf8.count <= 512, !id.hasControlCharacters else {
-            throw AnswerProblem(message: "id is longer than 512 bytes, or has control characters in it")
+        // Dots could never be asked for, see RivyaClient.generation(id:).
+        guard id.utf8.count <= 512, !id.hasControlCharacters, id != ".", id != ".." else {
+            throw AnswerProblem(
+                message: "id is longer than 512 bytes, has control characters in it, or is made of dots")
         }
         let status = try text(body, "status")
         return Generation(
             id: id,
             status: GenerationStatus(rawValue: redaction.clean(status, limit: Self.maximumNameLength)),
-            model: body["model"]?.string,
+            model: body["model"]?.string.map { redaction.clean($0, limit: Self.maximumNameLength) },
             reservedCredits: try credits(body, "reserved_credits"),
             finalCredits: try credits(body, "final_credits"),
             createdAt: body["created_at"]?.string.flatMap(Timestamp.iso8601),
@@ -50,7 +54,16 @@ struct AnswerReader: Sendable {
 
     func uploadedFile(_ answer: Answer) throws(AnswerProblem) -> UploadedFile {
         let body = try object(answer)
-        return UploadedFile(url: try text(body, "url"), durationToken: body["duration_token"]?.string)
+        let url = try text(body, "url")
+        guard MediaReference.isAddress(url), !url.hasControlCharacters else {
+            throw AnswerProblem(
+                message: "url is no http address of at most \(MediaReference.maximumURLBytes) bytes")
+        }
+        let token = body["duration_token"]?.string
+        guard (token?.utf8.count ?? 0) <= Self.maximumTokenBytes else {
+            throw AnswerProblem(message: "duration_token is longer than \(Self.maximumTokenBytes) bytes")
+        }
+        return UploadedFile(url: url, durationToken: token)
     }
 
     /// The models that can be read, and how many could not.
@@ -59,11 +72,14 @@ struct AnswerReader: Sendable {
             throw AnswerProblem(message: "data is missing or not a list")
         }
         let models = entries.compactMap { entry -> Model? in
-            guard let id = entry["id"]?.string, !id.isEmpty else { return nil }
+            guard let id = entry["id"]?.string, GenerationRequest.isModelID(id) else { return nil }
+            let word = { (name: String) in
+                entry[name]?.string.map { redaction.clean($0, limit: Self.maximumNameLength) }
+            }
             return Model(
-                id: id, displayName: entry["display_name"]?.string, category: entry["category"]?.string,
+                id: id, displayName: word("display_name"), category: word("category"),
                 baseCredits: entry["base_credits"]?.wholeNumber.flatMap { $0 < 0 ? nil : $0 },
-                billingType: entry["billing_type"]?.string, apiStatus: entry["api_status"]?.string,
+                billingType: word("billing_type"), apiStatus: word("api_status"),
                 maxPromptLength: entry["max_prompt_length"]?.wholeNumber.flatMap { $0 < 0 ? nil : Int($0) })
         }
         return (models, entries.count - models.count)
@@ -119,15 +135,17 @@ struct AnswerReader: Sendable {
             urls = [primary] + urls.filter { $0 != primary }
         }
         return Array(
-            urls.lazy.filter { !$0.hasControlCharacters && $0.utf8.count <= Self.maximumURLs.bytes }
-                .prefix(Self.maximumURLs.count))
+            urls.lazy.filter { !$0.hasControlCharacters && $0.utf8.count <= MediaReference.maximumURLBytes }
+                .prefix(Self.maximumURLs))
     }
 
     private func generationError(_ error: JSONValue?) -> GenerationError? {
         guard let error, !error.isNull else { return nil }
-        let code = error["code"]?.string ?? error.string ?? "unreadable"
+        let code = error["code"]?.string ?? error.string ?? ""
+        // The books take no error without a code.
         return GenerationError(
-            code: ErrorCode(rawValue: redaction.clean(code, limit: Self.maximumNameLength)),
+            code: ErrorCode(
+                rawValue: code.isEmpty ? "unreadable" : redaction.clean(code, limit: Self.maximumNameLength)),
             message: redaction.clean(error["message"]?.string ?? ""))
     }
 }

@@ -64,6 +64,7 @@ enum BaseURL {
         if host.lowercased() == "localhost" || host == "::1" { return true }
         // Every part is a number: 127.example.com is somebody's machine.
         let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+        return parts.count == 4 && parts[0] == "127"
+            && parts.allSatisfy { $0.allSatisfy(\.isNumber) && UInt8($0) != nil }
     }
 }

@@ -28,8 +28,11 @@ public struct ContractViolation: Error, Equatable, Sendable, CustomStringConvert
     public var description: String { "\(field) \(verb) \(value); \(rule)." }
 
     static func shortened(_ text: String) -> String {
-        let visible = text.unicodeScalars.prefix(maximumValueLength + 1).map { scalar in
-            scalar.properties.generalCategory == .control ? Character(" ") : Character(scalar)
+        let visible = text.unicodeScalars.prefix(maximumValueLength + 1).map { scalar -> Character in
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator: " "
+            default: Character(scalar)
+            }
         }
         return visible.count > maximumValueLength
             ? String(visible.prefix(maximumValueLength - 1)) + "…" : String(visible)

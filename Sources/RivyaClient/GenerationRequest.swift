@@ -3,6 +3,9 @@ public struct GenerationRequest: Sendable, Equatable {
     /// The most bytes an encoded request may have; the provider names no limit, and no documented model comes close.
     public static let maximumEncodedBytes = 1_048_576
 
+    /// The most parameters and the most references of a request, for models whose own limits are not known.
+    public static let maximumCount = 64
+
     /// The parameter that ``references`` are sent in.
     static let referencesParameter = "referenceMediaItems"
 
@@ -36,16 +39,23 @@ public struct GenerationRequest: Sendable, Equatable {
     ///
     /// - Throws: The first violation found, in the order model, prompt, parameters by name, references.
     public func validate() throws(ContractViolation) {
-        guard !model.isEmpty, model.utf8.count <= 128, model.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+        guard Self.isModelID(model) else {
             throw ContractViolation(
                 field: "model", value: "\"\(model)\"",
                 rule: "write a model id as the model list has it, such as kling-v2-5-turbo-pro")
         }
         if let clientRequestID { try Self.validate(clientRequestID: clientRequestID) }
+        for (field, count) in [("parameters", parameters.count), ("references", references.count)] {
+            guard count <= Self.maximumCount else {
+                throw ContractViolation(
+                    field: field, verb: "has", value: "\(count) entries", rule: "it takes at most \(Self.maximumCount)")
+            }
+        }
+        if let prompt { try Self.validate(text: prompt, named: "prompt") }
         if let contract = ModelContract.of(model) {
             try contract.validate(self)
         } else {
-            guard let prompt, !prompt.isEmpty else { throw .missingPrompt(rule: "write what to make") }
+            guard let prompt, prompt.hasInk else { throw .missingPrompt(rule: "write what to make") }
             for (name, value) in parameters.sorted(by: { $0.key < $1.key }) { try Self.validate(value, named: name) }
             for (index, reference) in references.enumerated() { try reference.validate(at: index) }
         }
@@ -81,10 +91,25 @@ public struct GenerationRequest: Sendable, Equatable {
                 field: "client_request_id", verb: "has", value: "\(count) characters (UTF-16 units)",
                 rule: "it takes 1 to 128")
         }
+        try validate(text: clientRequestID, named: "client_request_id")
+    }
+
+    static func isModelID(_ text: String) -> Bool {
+        (1...128).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+    }
+
+    /// PostgreSQL, where requests and their parameters are kept, has no room for one character.
+    private static func validate(text: String, named name: String) throws(ContractViolation) {
+        guard !text.utf8.contains(0) else {
+            throw ContractViolation(
+                field: name, verb: "has", value: "the character U+0000", rule: "leave it out")
+        }
     }
 
     /// The rules that hold for every model.
     static func validate(_ value: ParameterValue, named name: String) throws(ContractViolation) {
+        try validate(text: name, named: name)
+        if case .string(let text) = value { try validate(text: text, named: name) }
         guard name != referencesParameter else {
             throw ContractViolation(
                 field: name, value: value.words, rule: "uploaded files go into the request's references")
@@ -97,6 +122,14 @@ public struct GenerationRequest: Sendable, Equatable {
             }
         }
     }
+}
+
+extension String {
+    /// Whether there is more than white space in it.
+    var hasInk: Bool { !allSatisfy(\.isWhitespace) }
+
+    /// Whether both are the same bytes. To Swift, `K` also equals the Kelvin sign; to the provider it does not.
+    func isIdentical(to other: String) -> Bool { utf8.elementsEqual(other.utf8) }
 }
 
 extension ContractViolation {

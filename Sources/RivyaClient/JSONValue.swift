@@ -1,5 +1,5 @@
-/// A JSON text as read from the provider; numbers keep their digits.
-enum JSONValue: Equatable, Sendable {
+/// A JSON text as read from outside; numbers keep their digits.
+package enum JSONValue: Equatable, Sendable {
     case null
     case bool(Bool)
     case number(String)
@@ -7,20 +7,20 @@ enum JSONValue: Equatable, Sendable {
     case array([JSONValue])
     case object([String: JSONValue])
 
-    subscript(name: String) -> JSONValue? {
+    package subscript(name: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members[name]
     }
 
-    var string: String? {
+    package var string: String? {
         guard case .string(let text) = self else { return nil }
         return text
     }
 
-    var isNull: Bool { self == .null }
+    package var isNull: Bool { self == .null }
 
     /// The number as a whole one, if it is one and fits: `42`, `42.0` and `4.2e1`, but not `42.5`.
-    var wholeNumber: Int64? {
+    package var wholeNumber: Int64? {
         guard case .number(let literal) = self else { return nil }
         let negative = literal.hasPrefix("-")
         let parts = literal.drop { $0 == "-" }.split(whereSeparator: { $0 == "e" || $0 == "E" })
@@ -44,21 +44,21 @@ enum JSONValue: Equatable, Sendable {
 }
 
 /// Why a text is not the JSON it should be.
-struct JSONError: Error, Equatable {
-    let problem: String
+package struct JSONError: Error, Equatable {
+    package let problem: String
 }
 
 /// A strict JSON reader (RFC 8259) with bounded depth.
 ///
 /// Its own, because a ready-made one rounds numbers, and credits may not be rounded. A key that occurs twice is
 /// refused: with two amounts there is no telling which one binds.
-struct JSONReader {
+package struct JSONReader {
     private static let maximumDepth = 64
 
     private let bytes: [UInt8]
     private var position = 0
 
-    static func read(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
+    package static func read(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
         var reader = JSONReader(bytes: bytes)
         let value = try reader.value(depth: 0)
         reader.skipSpace()

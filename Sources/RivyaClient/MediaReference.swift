@@ -1,5 +1,10 @@
 /// An uploaded file that a request works from.
 public struct MediaReference: Sendable, Equatable, Hashable {
+    /// The longest address, in bytes.
+    static let maximumURLBytes = 4096
+    /// The longest name, type or proof of length, in bytes.
+    private static let maximumTextBytes = 4096
+
     /// The address that the upload returned.
     public var url: String
     /// `image`, `video` or `audio`.
@@ -31,7 +36,7 @@ public struct MediaReference: Sendable, Equatable, Hashable {
 
     /// The rules that hold for every model.
     func validate(at index: Int) throws(ContractViolation) {
-        guard url.hasPrefix("https://") || url.hasPrefix("http://"), url.utf8.count <= 4096 else {
+        guard Self.isAddress(url) else {
             throw ContractViolation(
                 field: "references[\(index)].url", value: "\"\(ContractViolation.shortened(url))\"",
                 rule: "upload the file first and use the address that comes back")
@@ -41,6 +46,18 @@ public struct MediaReference: Sendable, Equatable, Hashable {
                 field: "references[\(index)].kind", value: "\"\(ContractViolation.shortened(kind))\"",
                 rule: "it is one of image, video and audio")
         }
+        for (member, text) in [("name", name), ("mimeType", mimeType), ("durationToken", durationToken)] {
+            let size = text?.utf8.count ?? 0
+            guard size <= Self.maximumTextBytes else {
+                throw ContractViolation(
+                    field: "references[\(index)].\(member)", verb: "has", value: "\(size) bytes",
+                    rule: "it takes at most \(Self.maximumTextBytes)")
+            }
+        }
+    }
+
+    static func isAddress(_ url: String) -> Bool {
+        (url.hasPrefix("https://") || url.hasPrefix("http://")) && url.utf8.count <= maximumURLBytes
     }
 
     func write(to writer: inout JSONWriter) {

@@ -55,7 +55,7 @@ public struct ModelContract: Sendable, Equatable {
         try validate(prompt: request.prompt)
         for (name, value) in request.parameters.sorted(by: { $0.key < $1.key }) {
             try GenerationRequest.validate(value, named: name)
-            guard let rule = parameters[name] else {
+            guard let rule = parameters.first(where: { $0.key.isIdentical(to: name) })?.value else {
                 throw ContractViolation(
                     field: name, value: "no parameter of \(model)",
                     rule: parameters.isEmpty
@@ -68,7 +68,7 @@ public struct ModelContract: Sendable, Equatable {
 
     private func validate(prompt: String?) throws(ContractViolation) {
         let limit = maximumPromptLength
-        guard let prompt, !prompt.isEmpty else {
+        guard let prompt, prompt.hasInk else {
             throw .missingPrompt(
                 rule: limit.map { "\(model) takes 1 to \($0) characters (UTF-16 units)" } ?? "\(model) needs one")
         }
@@ -85,7 +85,7 @@ public struct ModelContract: Sendable, Equatable {
     ) throws(ContractViolation) {
         let expected: String
         switch (rule, value) {
-        case (.option(let options), .string(let text)) where options.contains(text): return
+        case (.option(let options), .string(let text)) where options.contains(where: text.isIdentical): return
         case (.text, .string): return
         case (.number(let bounds), .number(let number)) where bounds.contains(number): return
         case (.wholeNumber(let bounds), .number(let number))
@@ -111,7 +111,7 @@ public struct ModelContract: Sendable, Equatable {
         }
         for (index, file) in files.enumerated() {
             try file.validate(at: index)
-            guard references.kinds.contains(file.kind) else {
+            guard references.kinds.contains(where: file.kind.isIdentical) else {
                 throw ContractViolation(
                     field: "references[\(index)].kind", value: "\"\(file.kind)\"",
                     rule: "\(model) takes \(Self.list(references.kinds, "or"))")

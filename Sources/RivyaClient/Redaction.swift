@@ -1,25 +1,40 @@
-/// Makes text of the provider safe to log: no key in it, no control characters, bounded.
-struct Redaction: Sendable {
-    /// Longest text kept, in characters.
-    static let maximumLength = 500
-
+/// Makes text from outside safe to log and to show: no key in it, on one line, no control characters, bounded.
+package struct Redaction: Sendable {
     private static let replacement = Array("[redacted]".utf8)
     private static let keyPrefix = Array("rvya_sk_".utf8)
 
     let key: APIKey?
 
+    /// - Parameter key: A key to leave out besides all that look like one.
+    package init(key: APIKey?) { self.key = key }
+
     /// The text without this key and without anything that looks like a key of this provider.
     ///
     /// Works on bytes: as characters, a key followed by a combining mark would not be found.
-    func clean(_ text: String, limit: Int = maximumLength) -> String {
+    ///
+    /// - Parameter limit: The longest text kept, in characters.
+    package func clean(_ text: String, limit: Int = 500) -> String {
         // The bound comes first, with room for a key at its end, so that huge texts cost little.
         var bytes = Array(text.utf8.prefix(limit * 4 + 1024))
-        if let key { bytes = bytes.replacing(Array(key.secret.utf8), with: Self.replacement) }
+        if let key {
+            let isCut = bytes.count < text.utf8.count
+            bytes = bytes.replacing(Array(key.secret.utf8), with: Self.replacement)
+            if isCut { bytes.removeLast(Self.beginning(of: Array(key.secret.utf8), atEndOf: bytes)) }
+        }
         bytes = Self.withoutKeyShapes(bytes)
-        let visible = String(decoding: bytes, as: UTF8.self).unicodeScalars.map { scalar in
-            scalar.properties.generalCategory == .control ? " " : Character(scalar)
+        let visible = String(decoding: bytes, as: UTF8.self).unicodeScalars.map { scalar -> Character in
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator: " "
+            default: Character(scalar)
+            }
         }
         return visible.count > limit ? String(visible.prefix(limit - 1)) + "…" : String(visible)
+    }
+
+    /// How many bytes at the end of a text begin a key that the bound has cut in two: texts of many keys shrink so much
+    /// that it would be seen.
+    private static func beginning(of key: [UInt8], atEndOf bytes: [UInt8]) -> Int {
+        (0..<key.count).reversed().first { bytes.suffix($0).elementsEqual(key.prefix($0)) } ?? 0
     }
 
     private static func withoutKeyShapes(_ bytes: [UInt8]) -> [UInt8] {

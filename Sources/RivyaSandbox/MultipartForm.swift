@@ -18,10 +18,13 @@ enum MultipartForm {
 
     /// More fields than this are refused.
     static let maximumFields = 16
+    /// Source: RFC 2046, section 5.1.1.
+    private static let maximumBoundaryBytes = 70
 
     static func fields(of body: [UInt8], contentType: String?) throws(ProviderError) -> [String: Field] {
         guard let contentType, contentType.lowercased().hasPrefix("multipart/form-data"),
-            let boundary = parameter("boundary", of: contentType), !boundary.isEmpty
+            let boundary = parameter("boundary", of: Array(contentType.utf8)[...]),
+            (1...maximumBoundaryBytes).contains(boundary.utf8.count)
         else { throw .validationFailed("The body must be multipart/form-data with a boundary.") }
         var fields: [String: Field] = [:]
         let delimiter = Array("\r\n--\(boundary)".utf8)
@@ -30,28 +33,55 @@ enum MultipartForm {
             throw .validationFailed("The multipart body does not begin with its boundary.")
         }
         var position = delimiter.count - 2
+        var count = 0
         while !body[position...].starts(with: "--".utf8) {
-            guard fields.count < maximumFields, let end = find(delimiter, in: body, from: position),
-                let blank = find(Array("\r\n\r\n".utf8), in: body, from: position), blank < end
+            count += 1
+            guard count <= maximumFields, let end = find(delimiter, in: body, from: position),
+                let blank = find(Array("\r\n\r\n".utf8), in: body, from: position),
+                // The blank line's last line break may not be the delimiter's first.
+                blank + 4 <= end
             else { throw .validationFailed("The multipart body is broken or has too many fields.") }
-            let headers = String(decoding: body[position..<blank], as: UTF8.self)
-            if let disposition = headers.split(separator: "\r\n").first(where: {
-                $0.lowercased().hasPrefix("content-disposition:")
-            }), let name = parameter("name", of: String(disposition)) {
+            if let disposition = disposition(in: body[position..<blank]),
+                let name = parameter("name", of: disposition)
+            {
                 fields[name] = Field(
-                    content: body[(blank + 4)..<end], fileName: parameter("filename", of: String(disposition)))
+                    content: body[(blank + 4)..<end], fileName: parameter("filename", of: disposition))
             }
             position = end + delimiter.count
         }
         return fields
     }
 
-    /// The value of `name=value` or `name="value"` in a header.
-    private static func parameter(_ name: String, of header: String) -> String? {
-        for part in header.split(separator: ";").dropFirst() {
-            let trimmed = part.drop { $0 == " " }
-            guard trimmed.lowercased().hasPrefix(name + "=") else { continue }
-            return String(trimmed.dropFirst(name.count + 1).filter { $0 != "\"" })
+    /// The header line that names the field.
+    private static func disposition(in headers: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+        headers.split(separator: UInt8(ascii: "\n")).first { line in
+            String(decoding: line.prefix(20), as: UTF8.self).lowercased() == "content-disposition:"
+        }.map { $0.last == UInt8(ascii: "\r") ? $0.dropLast() : $0 }
+    }
+
+    /// The value of `name=value` or `name="value"` in a header. A quoted value runs to the next quote: browsers and the
+    /// client write a quote inside as `%22`, and no backslash escapes one.
+    ///
+    /// Works on bytes: as characters, a quote followed by a combining mark would not be found.
+    private static func parameter(_ name: String, of header: ArraySlice<UInt8>) -> String? {
+        let (semicolon, quote) = (UInt8(ascii: ";"), UInt8(ascii: "\""))
+        var rest = header.drop { $0 != semicolon }
+        while !rest.isEmpty {
+            rest = rest.dropFirst().drop { $0 == UInt8(ascii: " ") }
+            let found = rest.prefix { $0 != UInt8(ascii: "=") && $0 != semicolon }
+            rest = rest.dropFirst(found.count)
+            var value = rest.prefix(0)
+            if rest.first == UInt8(ascii: "=") {
+                rest = rest.dropFirst()
+                let isQuoted = rest.first == quote
+                if isQuoted { rest = rest.dropFirst() }
+                value = rest.prefix { $0 != (isQuoted ? quote : semicolon) }
+                rest = rest.dropFirst(value.count)
+            }
+            if String(decoding: found, as: UTF8.self).lowercased() == name {
+                return String(decoding: value, as: UTF8.self)
+            }
+            rest = rest.drop { $0 != semicolon }
         }
         return nil
     }

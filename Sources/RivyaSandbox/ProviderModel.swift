@@ -21,7 +21,10 @@ struct ProviderModel: Sendable {
         func objection(to value: JSONValue) -> String? {
             switch self {
             case .select(let options):
-                if let string = value.string, options.contains(string) { return nil }
+                // Byte by byte: to Swift, `K` also equals the Kelvin sign.
+                if let string = value.string, options.contains(where: { $0.utf8.elementsEqual(string.utf8) }) {
+                    return nil
+                }
                 return "must be one of the strings \(options.joined(separator: ", "))"
             case .number(let range):
                 switch value {

@@ -50,8 +50,15 @@ extension SandboxSettings {
         let amounts =
             accounts.values.flatMap { [$0.openingCredits, $0.studioCreditsPerMinute] }
             + [faults.failedWithChargeCredits] + Array(credits.values) + Array(creditsForTenSeconds.values)
-        guard amounts.allSatisfy({ (0...1_000_000_000_000).contains($0) }) else {
+        let largest = 1_000_000_000_000
+        guard amounts.allSatisfy({ (0...largest).contains($0) }) else {
             throw .invalidSettings("credits are whole numbers from 0 to 1,000,000,000,000")
+        }
+        guard (-largest...largest).contains(faults.priceDifferenceCredits),
+            (0...86_400).contains(faults.retryAfterSeconds)
+        else {
+            throw .invalidSettings(
+                "'price_difference_credits' is at most 1,000,000,000,000 up or down, 'retry_after_seconds' 0 to 86,400")
         }
         guard maximumBodyBytes > 0, maximumFileBytes > 0, (1...2_000_000).contains(maximumTasks),
             (rateLimitPerSecond ?? 1) > 0

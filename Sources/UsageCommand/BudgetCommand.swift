@@ -52,6 +52,7 @@ struct BudgetCommand: AsyncParsableCommand {
         @OptionGroup var wallet: WalletOption
 
         func validate() throws {
+            try Check.slug(project, "project")
             for limit in [month, day, total] { try limit.map { try Check.credits($0) } }
             guard month != nil || day != nil || total != nil || noDay || noTotal else {
                 throw ValidationError("Nothing to set; name a limit, such as --month 4200.")
@@ -89,6 +90,8 @@ struct BudgetCommand: AsyncParsableCommand {
 
         @OptionGroup var wallet: WalletOption
         @OptionGroup var format: FormatOption
+
+        func validate() throws { try project.map { try Check.slug($0, "project") } }
 
         func run() async throws {
             let budgets = try await Books.open { books in

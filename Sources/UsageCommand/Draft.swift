@@ -20,6 +20,13 @@ struct Draft: Sendable {
     init(
         project: String, request: GenerationRequest, references: [String], clientRequestID: String?
     ) throws {
+        guard Slug.isValid(project) else {
+            throw Mistake("'\(Check.shown(project))' is not the name of a project; see: usage project list")
+        }
+        // Before any of them is opened.
+        guard references.count <= GenerationRequest.maximumCount else {
+            throw Mistake("\(references.count) references are too many; leave some out.")
+        }
         var files: [ReferenceFile] = []
         for path in references { files.append(try ReferenceFile(path: path, model: request.model)) }
         // The contract also limits the references, so it sees them with URLs that stand for those to come.

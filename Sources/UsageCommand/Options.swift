@@ -1,10 +1,13 @@
 import Accounting
 import ArgumentParser
+import RivyaClient
 
 /// Which wallet a command is about.
 struct WalletOption: ParsableArguments {
     @Option(help: ArgumentHelp("The wallet.", valueName: "slug"))
     var wallet = "main"
+
+    func validate() throws { try Check.slug(wallet, "wallet") }
 }
 
 /// How a list is printed.
@@ -20,10 +23,13 @@ struct FormatOption: ParsableArguments {
 
 /// Checks of arguments, each with a sentence that says how to put it right.
 enum Check {
+    /// A text of the caller's as a sentence quotes it: short, on one line, and without anything that looks like a key.
+    static func shown(_ text: String, limit: Int = 60) -> String { Redaction(key: nil).clean(text, limit: limit) }
+
     static func slug(_ text: String, _ what: String) throws {
         guard Slug.isValid(text) else {
             throw ValidationError(
-                "'\(text)' is not a name for a \(what); use 1 to 63 lower-case letters, digits, - or _, such as film-team."
+                "'\(shown(text))' is not a name for a \(what); use 1 to 63 lower-case letters, digits, - or _, such as film-team."
             )
         }
     }
@@ -36,8 +42,15 @@ enum Check {
     }
 
     static func person(_ name: String) throws {
-        guard !name.trimmed.isEmpty, name.utf8.count <= 200 else {
-            throw ValidationError("--by needs the name of the person who says so, at most 200 bytes.")
+        guard !name.trimmed.isEmpty, name.utf8.count <= 200, isOneLine(name) else {
+            throw ValidationError("--by needs the name of the person who says so, on one line, at most 200 bytes.")
+        }
+    }
+
+    /// Whether a text can be listed: a line break or an escape sequence would change what a terminal shows.
+    static func isOneLine(_ text: String) -> Bool {
+        text.unicodeScalars.allSatisfy {
+            ![.control, .lineSeparator, .paragraphSeparator].contains($0.properties.generalCategory)
         }
     }
 }

@@ -48,25 +48,34 @@ struct PriceCommand: AsyncParsableCommand {
             guard (1...1_000_000_000).contains(credits) else {
                 throw ValidationError("'\(credits)' is not a price; write a whole number of credits from 1 to 10^9.")
             }
-            guard (1...128).contains(model.utf8.count) else {
+            guard (1...128).contains(model.utf8.count), model.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
                 throw ValidationError(
-                    "'\(model)' is not a model id; write it as in the provider's list, such as kling-2-6.")
+                    "'\(Check.shown(model))' is not a model id; write it as in the provider's list, such as kling-2-6.")
             }
             if let when, condition == nil {
-                throw ValidationError("'\(when)' is not a parameter and its value; write it as duration=10.")
+                throw ValidationError(
+                    "'\(Check.shown(when))' is not a parameter and its value; write it as duration=10, at most 256 bytes."
+                )
             }
             if let from, moment == nil {
-                throw ValidationError("'\(from)' is not a moment; write it as 2026-06-01T00:00:00Z.")
+                throw ValidationError("'\(Check.shown(from))' is not a moment; write it as 2026-06-01T00:00:00Z.")
             }
         }
 
         private var condition: (name: String, value: String)? {
-            guard let when, let equals = when.firstIndex(of: "="), equals != when.startIndex else { return nil }
+            guard let when, when.utf8.count <= 256, let equals = when.firstIndex(of: "="), equals != when.startIndex
+            else { return nil }
             let value = String(when[when.index(after: equals)...])
             return value.isEmpty ? nil : (String(when[..<equals]), value)
         }
 
-        private var moment: Date? { from.flatMap { try? Date($0, strategy: .iso8601) } }
+        private var moment: Date? {
+            // The years that a month may have.
+            from.flatMap { try? Date($0, strategy: .iso8601) }.flatMap { Self.years.contains($0) ? $0 : nil }
+        }
+
+        private static let years =
+            Date(timeIntervalSince1970: 946_684_800)..<Date(timeIntervalSince1970: 253_370_764_800)
 
         func run() async throws {
             try await Books.open { books in

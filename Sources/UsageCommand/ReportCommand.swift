@@ -46,8 +46,9 @@ struct ReportCommand: AsyncParsableCommand {
 
     func validate() throws {
         if let month, Month(month) == nil {
-            throw ValidationError("'\(month)' is not a month; write it as 2026-05.")
+            throw ValidationError("'\(Check.shown(month))' is not a month; write it as 2026-05.")
         }
+        if let project { try Check.slug(project, "project") }
     }
 
     func run() async throws {

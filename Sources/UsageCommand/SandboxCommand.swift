@@ -47,7 +47,15 @@ struct SandboxCommand: AsyncParsableCommand {
         guard (0...65_535).contains(port) else {
             throw ValidationError("'\(port)' is not a port; write one from 0 to 65535.")
         }
-        guard credits >= 0 else { throw ValidationError("'\(credits)' is not a balance; write 0 or more.") }
+        guard (0...1_000_000_000_000).contains(credits) else {
+            throw ValidationError("'\(credits)' is not a balance; write a whole number from 0 to 10^12.")
+        }
+        if let rateLimit, !(1...1_000_000).contains(rateLimit) {
+            throw ValidationError("'\(rateLimit)' is not a number of requests; write one from 1 to 1000000.")
+        }
+        guard (1...253).contains(host.utf8.count), Check.isOneLine(host) else {
+            throw ValidationError("'\(Check.shown(host))' is not an address; write one such as 127.0.0.1.")
+        }
         guard (0...1).contains(failures) else {
             throw ValidationError("'\(failures)' is not a share; write one from 0 to 1.")
         }
@@ -63,18 +71,24 @@ struct SandboxCommand: AsyncParsableCommand {
             (0...1).contains(share)
         else {
             let known = Fault.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ValidationError("'\(text)' is not a fault and its share; write it as cut=0.2, with one of \(known).")
+            throw ValidationError(
+                "'\(Check.shown(text))' is not a fault and its share; write it as cut=0.2, with one of \(known).")
         }
         return (fault, share)
     }
 
-    func run() async throws {
+    /// All that was chosen, checked.
+    func chosen() throws -> SandboxSettings {
         var chosen = SandboxSettings(openingCredits: credits, secondsToFinish: seconds)
         chosen.failureShare = failures
         chosen.rateLimitPerSecond = rateLimit
         chosen.faults = Faults(Dictionary(try fault.map(SandboxCommand.fault)) { $1 }, seed: seed)
-        if let settings { chosen = try chosen.patched(with: settings) }
-        let sandbox = try RivyaSandbox(settings: chosen, host: host, port: port, logger: Logger(label: "usage.sandbox"))
+        return try chosen.patched(with: settings ?? "{}")
+    }
+
+    func run() async throws {
+        let sandbox = try RivyaSandbox(
+            settings: chosen(), host: host, port: port, logger: Logger(label: "usage.sandbox"))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 let port = try await sandbox.waitForPort()

@@ -33,7 +33,7 @@ struct Submission: Sendable {
                 return .queued(reservation)
             }
         } catch {
-            return .failed("\(error)")
+            return .failed(Check.shown("\(error)", limit: 1000))
         }
     }
 

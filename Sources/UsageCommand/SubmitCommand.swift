@@ -69,6 +69,7 @@ struct SubmitCommand: AsyncParsableCommand {
     @OptionGroup var format: FormatOption
 
     func validate() throws {
+        if let project { try Check.slug(project, "project") }
         if file != nil {
             guard prompt == nil, reference.isEmpty, clientRequestID == nil, parameterOptions.isEmpty, param.isEmpty
             else {
@@ -82,7 +83,7 @@ struct SubmitCommand: AsyncParsableCommand {
             throw ValidationError("The prompt is missing; give it with --prompt \"A lighthouse at dawn\".")
         }
         for text in param where !text.contains("=") || text.hasPrefix("=") || text.hasPrefix(":=") {
-            throw ValidationError("'\(text)' is not a parameter; write it as name=text or name:=0.5.")
+            throw ValidationError("'\(Check.shown(text))' is not a parameter; write it as name=text or name:=0.5.")
         }
     }
 
@@ -95,7 +96,8 @@ struct SubmitCommand: AsyncParsableCommand {
         return values
     }
 
-    private func drafts() throws -> [Draft] {
+    /// The tasks that are asked for, checked against their models' contracts.
+    func drafts() throws -> [Draft] {
         if let file { return try TaskFile.read(file, project: project, model: model) }
         var parameters = parameterOptions
         for text in param {
@@ -104,7 +106,9 @@ struct SubmitCommand: AsyncParsableCommand {
             let name = text[..<equals]
             if name.last == ":" {
                 let number: ParameterValue? = Bool(value).map { .bool($0) } ?? Double(value).map { .number($0) }
-                guard let number else { throw Mistake("'\(value)' in --param \(text) is not a number, true or false.") }
+                guard let number else {
+                    throw Mistake("'\(Check.shown(text))' gives no number, true or false; write it as name:=0.5.")
+                }
                 parameters[String(name.dropLast())] = number
             } else {
                 parameters[String(name)] = .string(value)

@@ -123,8 +123,8 @@ struct TaskCommand: AsyncParsableCommand {
             }
             if let charged { try Check.credits(charged, atLeast: 1) }
             try Check.person(by)
-            guard !reason.trimmed.isEmpty, reason.utf8.count <= 1000 else {
-                throw ValidationError("--reason needs a few words, at most 1000 bytes.")
+            guard !reason.trimmed.isEmpty, reason.utf8.count <= 1000, Check.isOneLine(reason) else {
+                throw ValidationError("--reason needs a few words, on one line, at most 1000 bytes.")
             }
         }
 

@@ -13,18 +13,15 @@ enum TaskFile {
     /// The longest file, in bytes.
     static let maximumBytes = 256 * 1024 * 1024
 
-    private struct Line: Decodable {
-        var project: String?
-        var model: String?
-        var prompt: String?
-        var params: [String: ParameterValue]?
-        var clientRequestID: String?
-        var references: [String]?
+    /// The longest line, in bytes: what the longest request has.
+    static let maximumLineBytes = GenerationRequest.maximumEncodedBytes
 
-        enum CodingKeys: String, CodingKey, CaseIterable {
-            case project, model, prompt, params, references
-            case clientRequestID = "client_request_id"
-        }
+    /// What a line says, not checked against any contract yet.
+    struct Line: Equatable {
+        let project: String
+        let request: GenerationRequest
+        let references: [String]
+        let clientRequestID: String?
     }
 
     /// Reads and checks a file.
@@ -54,7 +51,11 @@ enum TaskFile {
                 throw Mistake("\(path) has more than \(maximumLines) tasks; split it.")
             }
             do {
-                drafts.append(try draft(Data(line), project: project, model: model))
+                let line = try Self.line(Array(line), project: project, model: model)
+                drafts.append(
+                    try Draft(
+                        project: line.project, request: line.request, references: line.references,
+                        clientRequestID: line.clientRequestID))
             } catch {
                 throw Mistake("\(path), line \(index + 1): \(error)")
             }
@@ -63,37 +64,71 @@ enum TaskFile {
         return drafts
     }
 
-    private static func draft(_ json: Data, project: String?, model: String) throws -> Draft {
-        let names = try members(json)
-        if let stranger = names.first(where: { Line.CodingKeys(rawValue: $0) == nil }) {
-            let known = Line.CodingKeys.allCases.map(\.rawValue).joined(separator: ", ")
-            throw Mistake("'\(stranger)' is not a member of a task; it has \(known).")
+    /// Reads a line.
+    ///
+    /// - Throws: A ``Mistake``; also where a member occurs twice, since there is no telling which project would pay.
+    static func line(_ json: [UInt8], project: String?, model: String) throws -> Line {
+        let form = #"write it as {"project": "films", "prompt": "…"}."#
+        guard json.count <= maximumLineBytes else {
+            throw Mistake("this has \(json.count) bytes; a line has at most \(maximumLineBytes).")
         }
-        let line: Line
+        let value: JSONValue
         do {
-            line = try JSONDecoder().decode(Line.self, from: json)
-        } catch let DecodingError.typeMismatch(_, context) {
-            let member = context.codingPath.map(\.stringValue).joined(separator: ".")
-            throw Mistake("'\(member)' has a value of the wrong kind; see: usage submit --help")
+            value = try JSONReader.read(json)
         } catch {
-            throw Mistake("this is not a JSON object; write it as {\"project\": \"films\", \"prompt\": \"…\"}.")
+            throw Mistake("this is not JSON, \(error.problem); \(form)")
         }
-        guard let project = line.project ?? project else {
+        guard case .object(let members) = value else { throw Mistake("this is not a JSON object; \(form)") }
+        if let stranger = members.keys.sorted().first(where: { !names.contains($0) }) {
+            throw Mistake(
+                "'\(Check.shown(stranger))' is not a member of a task; it has \(names.joined(separator: ", ")).")
+        }
+        guard let project = try text("project", of: value) ?? project else {
             throw Mistake("the project is missing; write it as \"project\": \"films\", or give --project.")
         }
-        return try Draft(
+        return Line(
             project: project,
-            request: GenerationRequest(model: line.model ?? model, prompt: line.prompt, parameters: line.params ?? [:]),
-            references: line.references ?? [], clientRequestID: line.clientRequestID)
+            request: GenerationRequest(
+                model: try text("model", of: value) ?? model, prompt: try text("prompt", of: value),
+                parameters: try parameters(of: value)),
+            references: try references(of: value), clientRequestID: try text("client_request_id", of: value))
     }
 
-    private static func members(_ json: Data) throws -> [String] {
-        struct AnyMember: Decodable {
-            init(from decoder: any Decoder) throws {}
+    private static let names = ["project", "model", "prompt", "params", "references", "client_request_id"]
+
+    private static func wrongKind(_ member: String) -> Mistake {
+        Mistake("'\(Check.shown(member))' has a value of the wrong kind; see: usage submit --help")
+    }
+
+    private static func text(_ name: String, of line: JSONValue) throws -> String? {
+        guard let value = line[name], !value.isNull else { return nil }
+        guard let text = value.string else { throw wrongKind(name) }
+        return text
+    }
+
+    private static func parameters(of line: JSONValue) throws -> [String: ParameterValue] {
+        guard let value = line["params"], !value.isNull else { return [:] }
+        guard case .object(let members) = value else { throw wrongKind("params") }
+        var parameters: [String: ParameterValue] = [:]
+        for (name, member) in members {
+            switch member {
+            case .string(let text): parameters[name] = .string(text)
+            case .bool(let flag): parameters[name] = .bool(flag)
+            case .number(let digits):
+                guard let number = Double(digits) else { throw wrongKind("params.\(name)") }
+                parameters[name] = .number(number)
+            case .null, .array, .object: throw wrongKind("params.\(name)")
+            }
         }
-        guard let object = try? JSONDecoder().decode([String: AnyMember].self, from: json) else {
-            throw Mistake("this is not a JSON object; write it as {\"project\": \"films\", \"prompt\": \"…\"}.")
+        return parameters
+    }
+
+    private static func references(of line: JSONValue) throws -> [String] {
+        guard let value = line["references"], !value.isNull else { return [] }
+        guard case .array(let elements) = value else { throw wrongKind("references") }
+        return try elements.map { element in
+            guard let path = element.string else { throw wrongKind("references") }
+            return path
         }
-        return object.keys.sorted()
     }
 }

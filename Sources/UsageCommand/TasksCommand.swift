@@ -41,6 +41,7 @@ struct TasksCommand: AsyncParsableCommand {
         guard (1...10_000).contains(limit) else {
             throw ValidationError("'\(limit)' is not a number of tasks to list; write one from 1 to 10000.")
         }
+        if let project { try Check.slug(project, "project") }
         if let before { _ = try TaskID.argument(before) }
     }
 
@@ -75,7 +76,7 @@ extension TaskID {
     /// Reads an id from the command line.
     static func argument(_ text: String) throws -> TaskID {
         guard let id = TaskID(text) else {
-            throw ValidationError("'\(text)' is not the id of a task; copy it from: usage tasks")
+            throw ValidationError("'\(Check.shown(text))' is not the id of a task; copy it from: usage tasks")
         }
         return id
     }

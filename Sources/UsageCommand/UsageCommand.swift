@@ -33,7 +33,25 @@ struct UsageCommand: AsyncParsableCommand {
             handler.logLevel = Environment.logLevel ?? .warning
             return handler
         }
-        await main(nil)
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
+        } catch {
+            guard exitCode(for: error).isSuccess else {
+                let text = text(for: error)
+                if !text.isEmpty { Terminal.note(text) }
+                exit(withError: exitCode(for: error))
+            }
+            exit(withError: error)
+        }
+    }
+
+    /// What is told of an error: the parser's text, but what may quote an argument, a file or a server is on one line,
+    /// bounded, and without keys.
+    static func text(for error: any Error) -> String {
+        let (text, message) = (fullMessage(for: error), message(for: error))
+        guard !message.isEmpty, let quoted = text.firstRange(of: message) else { return text }
+        return text[..<quoted.lowerBound] + Check.shown(message, limit: 1000) + text[quoted.upperBound...]
     }
 }
 

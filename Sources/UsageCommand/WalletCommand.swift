@@ -49,6 +49,7 @@ struct WalletCommand: AsyncParsableCommand {
                     "--set and --by go together: who says so is recorded, as in --set 12600 --by ann.")
             }
             guard !read || set == nil else { throw ValidationError("Use --read or --set, not both.") }
+            if let wallet { try Check.slug(wallet, "wallet") }
             if let set { try Check.credits(set) }
             if let by { try Check.person(by) }
         }
@@ -99,6 +100,10 @@ struct WalletCommand: AsyncParsableCommand {
 
         func validate() throws {
             try Check.slug(slug, "wallet")
+            guard (1...64).contains(timeZone.utf8.count), Check.isOneLine(timeZone) else {
+                throw ValidationError(
+                    "'\(Check.shown(timeZone))' is not a time zone; write it as Europe/Berlin or UTC.")
+            }
             let isName = keyVariable.utf8.allSatisfy { (65...90).contains($0) || (48...57).contains($0) || $0 == 95 }
             guard (1...128).contains(keyVariable.utf8.count), isName,
                 keyVariable.utf8.first.map({ !(48...57).contains($0) }) == true

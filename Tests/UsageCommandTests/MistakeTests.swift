@@ -156,7 +156,7 @@ struct NewcomersMistake: Sendable, CustomTestStringConvertible {
             #expect(outcome.status == 1)
             #expect(
                 outcome.sentence
-                    == #"\#(file.path), line 7: this is not a JSON object; write it as {"project": "films", "prompt": "…"}."#
+                    == #"\#(file.path), line 7: this is not JSON, it ends too early (at byte 31); write it as {"project": "films", "prompt": "…"}."#
             )
             #expect(try await world.count("SELECT count(*) FROM client_request") == 0)
         }

@@ -1,0 +1,133 @@
+import Foundation
+import Logging
+import RivyaSandbox
+import Testing
+
+@testable import RivyaClient
+@testable import UsageCommand
+
+@Suite struct `Any request` {
+    /// One that is the same in each run, and one that never was.
+    static let seeds = [1, UInt64.random(in: .min ... .max)]
+
+    @Test(arguments: seeds) func `that the contract admits is sent as it is, and the sandbox takes it`(seed: UInt64)
+        throws
+    {
+        var requests = RequestGenerator(random: SeededGenerator(state: seed))
+        for number in 0..<2000 {
+            let request = requests.admitted()
+            let place = Comment(rawValue: "seed \(seed), request \(number): \(request)")
+            #expect(throws: Never.self, place) { try request.validate() }
+            let body = request.encoded()
+            let sent = try #require(
+                try JSONSerialization.jsonObject(with: Data(body)) as? [String: Any], place)
+            #expect(isEqual(sent, request), place)
+            #expect(throws: Never.self, place) { try SandboxReading.accepts(request: body).get() }
+        }
+    }
+
+    @Test(arguments: seeds) func `with one rule broken is refused in a sentence that names it`(seed: UInt64) throws {
+        var requests = RequestGenerator(random: SeededGenerator(state: seed))
+        var fields: Set<String> = []
+        for number in 0..<4000 {
+            let broken = requests.broken()
+            let place = Comment(rawValue: "seed \(seed), request \(number): \(broken.request)")
+            let violation = #expect(throws: ContractViolation.self, place) { try broken.request.validate() }
+            #expect(violation?.field == broken.field, place)
+            let sentence = violation?.description ?? ""
+            #expect(throws: Never.self, place) { try holdSentence(sentence, atMost: 700) }
+            #expect(sentence.hasSuffix(".") && violation?.rule.isEmpty == false, place)
+            fields.insert(broken.field)
+            guard broken.isSeenByProvider else { continue }
+            let answer = SandboxReading.accepts(request: broken.request.encoded())
+            #expect(throws: SandboxReading.Refused.self, place) { try answer.get() }
+        }
+        #expect(fields.isSuperset(of: ["prompt", "references", "duration", "cfg_scale", "seed", "negative_prompt"]))
+    }
+
+    @Test(arguments: seeds) func `has the fingerprint of its equals only`(seed: UInt64) throws {
+        var requests = RequestGenerator(random: SeededGenerator(state: seed))
+        for number in 0..<1000 {
+            var request = requests.admitted()
+            (request.references, request.clientRequestID) = ([], nil)
+            // The same parameters, put in one by one in another order.
+            var again = GenerationRequest(model: request.model, prompt: request.prompt)
+            for (name, value) in request.parameters.shuffled(using: &requests.random) { again.parameters[name] = value }
+            var other = request
+            switch number % 3 {
+            case 0: other.prompt = (request.prompt ?? "").dropLast() + "¶"
+            case 1: other.parameters["prompt"] = .string(request.prompt ?? "")
+            default: other.model = request.model == "z-image" ? "kling-2-6" : "z-image"
+            }
+            let place = Comment(rawValue: "seed \(seed), request \(number): \(request)")
+            #expect(try fingerprint(request) == fingerprint(again), place)
+            #expect(try fingerprint(request) != fingerprint(request, of: "film"), place)
+            if (try? other.validate()) != nil { #expect(try fingerprint(request) != fingerprint(other), place) }
+        }
+    }
+
+    @Test(arguments: seeds) func `goes over HTTP, or is refused there as here`(seed: UInt64) async throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "usage-property-\(UUID().uuidString).png")
+        try Data([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 0]).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        try await RivyaSandbox.withSandbox(settings: SandboxSettings(openingCredits: 1_000_000)) { sandbox, address in
+            let client = RivyaClient(
+                try RivyaConfiguration(baseURL: address, apiKey: try APIKey(SandboxSettings.defaultKey), retry: .never),
+                logger: Logger(label: "property"))
+            var requests = RequestGenerator(random: SeededGenerator(state: seed))
+            requests.url = try await client.upload(ReferenceFile(path: file.path)).url
+            for number in 0..<60 {
+                _ = try await client.createGeneration(requests.admitted(), idempotencyKey: "admitted-\(number)")
+            }
+            for number in 0..<60 {
+                let broken = requests.broken()
+                guard broken.isSeenByProvider else { continue }
+                let refusal = await #expect(throws: RivyaError.self, "seed \(seed): \(broken.request)") {
+                    _ = try await client.createGeneration(
+                        body: broken.request.encoded(), idempotencyKey: "broken-\(number)")
+                }
+                #expect(refusal?.failure == .refused(.validationFailed), "seed \(seed): \(broken.request)")
+                #expect(refusal?.creationOutcome == .notTaken)
+            }
+            #expect(await sandbox.books.report().tasks.count == 60)
+            await client.shutdown()
+        }
+    }
+
+    private func fingerprint(_ request: GenerationRequest, of project: String = "films") throws -> [UInt8] {
+        let draft = try Draft(project: project, request: request, references: [], clientRequestID: nil)
+        let now = Date(timeIntervalSince1970: 1_778_457_600)
+        return try draft.submission(.make(at: now), at: now).fingerprint
+    }
+
+    /// Whether what another parser reads is the request, each value of its own kind.
+    private func isEqual(_ sent: [String: Any], _ request: GenerationRequest) -> Bool {
+        var names: Set = ["model", "prompt"]
+        var params = sent["params"] as? [String: Any] ?? [:]
+        let items = params.removeValue(forKey: "referenceMediaItems") as? [[String: Any]] ?? []
+        if !request.parameters.isEmpty || !request.references.isEmpty { names.insert("params") }
+        if request.clientRequestID != nil { names.insert("client_request_id") }
+        return Set(sent.keys) == names && isIdentical(sent["model"], request.model)
+            && isIdentical(sent["prompt"], request.prompt)
+            && isIdentical(sent["client_request_id"], request.clientRequestID)
+            && params.count == request.parameters.count
+            && request.parameters.allSatisfy { isEqual(params[$0], $1) }
+            && items.count == request.references.count
+            && zip(items, request.references).allSatisfy {
+                isIdentical($0["url"], $1.url) && isIdentical($0["kind"], $1.kind) && isIdentical($0["name"], $1.name)
+                    && isIdentical($0["mimeType"], $1.mimeType)
+            }
+    }
+
+    private func isIdentical(_ sent: Any?, _ text: String?) -> Bool {
+        (sent as? String).map { Array($0.utf8) } == text.map { Array($0.utf8) }
+    }
+
+    private func isEqual(_ sent: Any?, _ value: ParameterValue) -> Bool {
+        switch value {
+        case .string(let text): isIdentical(sent, text)
+        case .number(let number): sent is NSNumber && !(sent is String) && (sent as? NSNumber)?.doubleValue == number
+        case .bool(let flag): (sent as? Bool) == flag
+        }
+    }
+}
