@@ -2,6 +2,8 @@
 import PackageDescription
 
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+/// In builds for tests only: what a test can make the program do that nobody else may.
+let forTests: [SwiftSetting] = [.define("FAILURE_POINTS", .when(configuration: .debug))]
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -13,6 +15,7 @@ let package = Package(
     products: [
         .executable(name: "usage", targets: ["UsageCommand"]),
         .library(name: "RivyaClient", targets: ["RivyaClient"]),
+        .executable(name: "storm", targets: ["Storm"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -73,8 +76,16 @@ let package = Package(
                 "Ledger", "Reporting", "RivyaClient", "RivyaSandbox", "Worker", crypto, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: strict),
+            swiftSettings: strict + forTests),
 
+        // Runs the real programs under every fault there is, and compares three accounts of the truth at the end.
+        .executableTarget(
+            name: "Storm",
+            dependencies: [
+                "Postgres", "RivyaSandbox", httpClient, logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Storm", swiftSettings: strict),
         .target(
             name: "TestDatabase", dependencies: ["Postgres", logging], path: "Tests/TestDatabase", swiftSettings: strict
         ),

@@ -74,7 +74,9 @@ struct SandboxCommand: AsyncParsableCommand {
         chosen.rateLimitPerSecond = rateLimit
         chosen.faults = Faults(Dictionary(try fault.map(SandboxCommand.fault)) { $1 }, seed: seed)
         if let settings { chosen = try chosen.patched(with: settings) }
-        let sandbox = try RivyaSandbox(settings: chosen, host: host, port: port, logger: Logger(label: "usage.sandbox"))
+        let sandbox = try RivyaSandbox(
+            settings: chosen, host: host, port: port, clock: { SystemClock.now },
+            logger: Logger(label: "usage.sandbox"))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 let port = try await sandbox.waitForPort()

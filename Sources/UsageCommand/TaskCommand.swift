@@ -132,7 +132,7 @@ struct TaskCommand: AsyncParsableCommand {
             let id = try TaskID.argument(task)
             let charge = Credits(charged ?? 0)
             let outcome = try await Books.open { books in
-                let now = Date()
+                let now = SystemClock.now
                 return try await books.ledger(of: wallet.wallet).settle(
                     Settlement(resolving: id, charged: charge, by: by, reason: reason, at: now, recheckAt: now + 60))
             }
