@@ -122,7 +122,7 @@ let package = Package(
         .testTarget(
             name: "UsageCommandTests",
             dependencies: [
-                "Postgres", "Reporting", "RivyaSandbox", "TestDatabase", "UsageCommand", "UsageSQL", logging,
+                "Postgres", "Reporting", "RivyaSandbox", "Storm", "TestDatabase", "UsageCommand", "UsageSQL", logging,
             ],
             swiftSettings: strict),
     ],

@@ -88,7 +88,7 @@ final class Callers: Sendable {
                 unanswered.append(draft)
                 continue
             }
-            world.tally.count(.answers, line.outcome)
+            world.tally.count(.answers, line.outcome, about: line.taskId ?? "")
             if let task = line.taskId, let amount = line.amountCredits {
                 notebook.note(Notebook.Answer(outcome: line.outcome, taskID: task, amount: amount), to: draft)
             } else if line.error?.contains("was used before") == true {

@@ -27,6 +27,7 @@ struct Conductor: Sendable {
     }
 
     private func carryOut(_ event: Event) async {
+        if let subject = event.act.subject { world.tally.note("\(event.act)", about: subject) }
         do {
             try await carryOut(event.act)
         } catch {

@@ -19,7 +19,12 @@ struct History: Sendable {
                     + "\(line.finalCredits), created \(line.createdAt), changed \(line.updatedAt), "
                     + "\(line.createRequests) create requests, request \(line.requestSHA256)")
         }
-        for moment in world.tally.moments(about: subjects) {
+        let own = world.tally.moments(about: subjects)
+        // What happened to others while the task was under way may have been its lot too.
+        let first = (own.first?.seconds ?? 0) - 2
+        let last = (own.last?.seconds ?? world.tally.seconds) + 1
+        let around = world.tally.moments(about: [wallet, Tally.everybody]).filter { (first...last).contains($0.seconds) }
+        for moment in (own + around).sorted(by: { $0.seconds < $1.seconds }) {
             lines.append("  after \(moment.seconds.short) s: \(moment.what)")
         }
         return lines.joined(separator: "\n")

@@ -53,7 +53,8 @@ struct OurBooks: Sendable {
     let wallets: [Wallet]
     let tasks: [Task]
     let refusals: [Refusal]
-    let unfinished: Int
+    /// What happened, for the summary: guard misses, corrections, errors by code.
+    let events: [String: Int]
 
     init(from pool: ConnectionPool) async throws {
         wallets = try await pool.query(
@@ -81,8 +82,25 @@ struct OurBooks: Sendable {
                 clientRequestID: try row.decode("client_request_id"), amount: try row.credits("amount_credits") ?? 0,
                 day: try row.decode("day"))
         }
-        unfinished = Int(try await pool.query("SELECT count(*) AS n FROM task_work")[0].decode("n", as: Int64.self))
+        var events: [String: Int] = [:]
+        for row in try await pool.query(OurBooks.everyEvent) {
+            events[try row.decode("event")] = Int(try row.decode("n", as: Int64.self))
+        }
+        self.events = events
     }
+
+    private static let everyEvent: Statement = """
+        SELECT 'guard misses' AS event, sum(guard_misses)::bigint AS n FROM wallet_balance
+        UNION ALL SELECT 'successes after a person''s release', count(*)
+        FROM correction later JOIN settlement ended USING (wallet_id, task_id)
+        WHERE evidence = 'person' AND ended.charged_credits = 0 AND later.charged_credits > 0
+        UNION ALL SELECT 'corrections', count(*) FROM correction
+        UNION ALL SELECT 'failures that cost something', count(*) FROM settlement
+        WHERE outcome = 'failed' AND charged_credits > 0
+        UNION ALL SELECT 'ended by a person', count(*) FROM settlement WHERE evidence = 'person'
+        UNION ALL SELECT 'months with holds', count(DISTINCT (wallet_id, date_trunc('month', day))) FROM reservation
+        UNION ALL SELECT 'error: ' || act || ' ' || code, count(*) FROM recorded_error GROUP BY 1
+        """
 
     private static let everyTask: Statement = """
         SELECT task.task_id::text AS id, wallet.slug AS wallet, task.client_request_id, hold.amount_credits,

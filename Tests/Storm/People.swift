@@ -33,7 +33,10 @@ final class People: Sendable {
         resolved.withLock { _ = $0[task, default: []].insert(charged) }
         let word = charged > 0 ? ["--charged", "\(charged)"] : ["--released"]
         let outcome = try? await world.run(
-            ["task", "resolve", task, "--wallet", wallet, "--reason", "seen on the page", "--by", People.name] + word,
+            [
+                "task", "resolve", task, "--wallet", wallet, "--reason", "seen on the page", "--by", People.name,
+                "--recheck-delay", "3",
+            ] + word,
             isDirect: false, within: 30)
         let isDone = outcome?.end == .exited(0)
         world.tally.count(

@@ -54,6 +54,11 @@ struct Plan: Sendable {
         var draw = EventDraw(plan: self, round: round)
         return draw.events()
     }
+
+    /// The events of the first seconds.
+    func events(until seconds: Double) -> [Event] {
+        (0...Int(seconds / Plan.roundSeconds)).flatMap { events(ofRound: $0) }.filter { $0.at < seconds }
+    }
 }
 
 /// Something that happens in a storm.
@@ -91,6 +96,18 @@ struct Event: Sendable, CustomStringConvertible {
 
     var description: String {
         "\(number)\t\(String(format: "%.2f", at)) s\t\(act)"
+    }
+}
+
+extension Event.Act {
+    /// The wallet that it concerns, or all; nil where it is no fault.
+    var subject: String? {
+        switch self {
+        case .submissions: nil
+        case .studio(let wallet, _), .budget(let wallet, _, _, _), .person(let wallet, _, _), .revise(let wallet, _, _):
+            wallet
+        default: Tally.everybody
+        }
     }
 }
 

@@ -12,13 +12,13 @@ enum Report {
             Swift.print("wallet \(wallet.slug) in \(wallet.timeZone): \(wallet.projects.joined(separator: ", "))")
         }
         for (number, wallet) in plan.workers.enumerated() { Swift.print("worker \(number) for \(wallet.slug)") }
-        for round in 0...Int(seconds / Plan.roundSeconds) {
-            for event in plan.events(ofRound: round) where event.at < seconds { Swift.print(event) }
-        }
+        for event in plan.events(until: seconds) { Swift.print(event) }
     }
 
     /// Prints what came of a storm; the last line is the number of differences.
-    static func print(_ outcome: Storm.Outcome, _ tally: Tally, command: String) {
+    ///
+    /// - Parameter leftOver: The events that a search for a shorter list could not do without.
+    static func print(_ outcome: Storm.Outcome, _ tally: Tally, command: String, leftOver: [Event]? = nil) {
         var lines = [
             "tasks\t\(outcome.tasks)", "refusals\t\(outcome.refusals)", "charged credits\t\(outcome.chargedCredits)",
             "seconds\t\(Int(tally.seconds))",
@@ -34,12 +34,17 @@ enum Report {
                 "\(kind.rawValue): \($0.key)\t\($0.value)"
             }
         }
+        lines += outcome.events.sorted { $0.key < $1.key }.map { "in the books: \($0.key)\t\($0.value)" }
         lines += outcome.requests.sorted { $0.key < $1.key }.map { "requests to the provider: \($0.key)\t\($0.value)" }
         lines += outcome.strays.sorted { $0.key < $1.key }.map { "unattributed by right: \($0.key)\t\($0.value)" }
         for line in lines { Swift.print(line) }
         for (text, count) in tally.counts(of: .notes).sorted(by: { $0.key < $1.key }) { note("\(count) × \(text)") }
         for difference in outcome.differences { Swift.print("difference: \(difference)") }
         for history in outcome.histories { Swift.print(history) }
+        if let leftOver {
+            Swift.print("A difference shows with these events and the callers alone:")
+            for event in leftOver { Swift.print("  \(event)") }
+        }
         if !outcome.differences.isEmpty { Swift.print("to repeat it: \(command)") }
         Swift.print("differences: \(outcome.differences.count)")
     }

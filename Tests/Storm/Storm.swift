@@ -21,6 +21,7 @@ struct Storm: Sendable {
         var tasks = 0
         var refusals = 0
         var chargedCredits = 0
+        var events: [String: Int] = [:]
         var requests: [String: Int] = [:]
         var sandboxFaults: [String: Int] = [:]
         var histories: [String] = []
@@ -169,6 +170,7 @@ struct Storm: Sendable {
         outcome.tasks = ours.tasks.count
         outcome.refusals = ours.refusals.count
         outcome.chargedCredits = ours.wallets.reduce(0) { $0 + $1.charged }
+        outcome.events = ours.events
         outcome.requests = provider.requests
         outcome.sandboxFaults = provider.faults
         var told: Set<String> = []

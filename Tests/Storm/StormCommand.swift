@@ -29,6 +29,12 @@ struct StormCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Events of the plan to leave out: numbers, with commas between.", valueName: "numbers"))
     var without: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "After a difference, look for a shorter list of events that still shows one, for so long.",
+            valueName: "seconds"))
+    var shrink: Double?
+
     @Flag(help: "Give processes clocks that differ by up to two hours.")
     var skew = false
 
@@ -57,17 +63,29 @@ struct StormCommand: AsyncParsableCommand {
         let seed = seed ?? UInt64.random(in: 1...UInt64(UInt32.max))
         let plan = Plan(seed: seed, isSkewed: skew)
         if self.plan { return Report.print(plan, seconds: seconds) }
-        var command = "storm --seed \(seed) --seconds \(seconds) --kills \(kills)\(skew ? " --skew" : "")"
-        if let without { command += " --without \(without)" }
+        var options = ["--seed", "\(seed)", "--seconds", "\(seconds)", "--kills", "\(kills)"]
+        if skew { options.append("--skew") }
+        let command = (["storm"] + options + (without.map { ["--without", $0] } ?? [])).joined(separator: " ")
         Report.note(
-            "\(command): \(plan.wallets.count) wallets, \(plan.workers.count) workers, from \(plan.start.ISO8601Format())"
-        )
+            "\(command): \(plan.wallets.count) wallets, \(plan.workers.count) workers, from \(plan.start.ISO8601Format())")
         let tally = Tally()
-        let program = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "usage").path
+        let program = URL(filePath: CommandLine.arguments[0])
+        let usage = program.deletingLastPathComponent().appending(path: "usage").path
+        let left = try numbers()
         let storm = Storm(
-            plan: plan, program: program, seconds: seconds, kills: kills, left: try numbers(), tampering: tamper)
+            plan: plan, program: usage, seconds: seconds, kills: kills, left: left, tampering: tamper)
         let outcome = try await storm.run(tally: tally)
-        Report.print(outcome, tally, command: command)
-        guard outcome.differences.isEmpty else { throw ExitCode.failure }
+        guard !outcome.differences.isEmpty, let shrink else {
+            Report.print(outcome, tally, command: command)
+            guard outcome.differences.isEmpty else { throw ExitCode.failure }
+            return
+        }
+        let events = plan.events(until: tally.seconds).filter { !left.contains($0.number) && $0.act.subject != nil }
+        let leftOut = try await Shrink(
+            program: program.path, options: options, left: left, stormSeconds: seconds,
+            deadline: .now + .seconds(shrink)
+        ).run(events.map(\.number))
+        Report.print(outcome, tally, command: command, leftOver: events.filter { !leftOut.contains($0.number) })
+        throw ExitCode.failure
     }
 }

@@ -21,6 +21,9 @@ final class Tally: Sendable {
         var moments: [Moment] = []
     }
 
+    /// The subject of what concerned all wallets.
+    static let everybody = "everybody"
+
     private static let maximumMoments = 200_000
     private let state = Mutex(State())
     private let start = ContinuousClock.now
@@ -37,8 +40,13 @@ final class Tally: Sendable {
         }
     }
 
-    func add(_ kind: Kind, _ name: String, _ count: Int) {
-        state.withLock { $0.counts[kind, default: [:]][name, default: 0] += count }
+    /// Keeps when something was done, without counting it.
+    func note(_ what: String, about subject: String) {
+        let seconds = seconds
+        state.withLock { state in
+            guard state.moments.count < Tally.maximumMoments else { return }
+            state.moments.append(Moment(seconds: seconds, what: what, subject: subject))
+        }
     }
 
     func counts(of kind: Kind) -> [String: Int] { state.withLock { $0.counts[kind] ?? [:] } }

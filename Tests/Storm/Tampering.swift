@@ -3,11 +3,11 @@ import Postgres
 
 /// A wrong that is done to one of the two books after the storm, to see that the comparison finds it.
 enum Tampering: String, ExpressibleByArgument, CaseIterable, Sendable {
-    /// A charge of ours is raised by one credit, with all totals that follow from it.
+    /// One credit of a charge of ours is moved to another task, which no sum shows.
     case ours
-    /// The provider charges for something that nobody asked for.
+    /// The provider's balance moves by a credit after our last reading.
     case provider
-    /// An answer that a caller saw is taken out of our books.
+    /// A request in our books gets another name than that under which a caller was answered.
     case answer
 
     func tamper(_ world: World) async throws {
@@ -15,16 +15,30 @@ enum Tampering: String, ExpressibleByArgument, CaseIterable, Sendable {
         case .ours:
             try await world.books.execute(
                 """
-                UPDATE settlement SET charged_credits = charged_credits + 1, reserved_credits = reserved_credits + 1
-                WHERE (wallet_id, task_id) IN (SELECT wallet_id, task_id FROM settlement ORDER BY task_id LIMIT 1)
+                WITH pair AS (
+                    SELECT wallet_id, min(task_id::text)::uuid AS giver, max(task_id::text)::uuid AS taker
+                    FROM settlement JOIN reservation USING (wallet_id, task_id)
+                    WHERE outcome = 'succeeded' AND charged_credits = 42 AND evidence = 'provider'
+                    GROUP BY wallet_id, project_id, model, day HAVING count(*) > 1 LIMIT 1
+                )
+                UPDATE settlement ended
+                SET charged_credits = charged_credits + side.credits, reserved_credits = reserved_credits + side.credits,
+                    price_difference_credits = price_difference_credits + side.credits
+                FROM pair, LATERAL (VALUES (pair.giver, -1), (pair.taker, 1)) AS side (task_id, credits)
+                WHERE ended.wallet_id = pair.wallet_id AND ended.task_id = side.task_id
                 """)
         case .provider:
-            try await world.sandbox.spendInStudio(1, account: world.plan.wallets[0].slug)
+            try await world.sandbox.spendInStudio(-1, account: world.plan.wallets[0].slug)
         case .answer:
             try await world.books.execute(
                 """
-                UPDATE client_request SET client_request_id = client_request_id || 'x'
-                WHERE (wallet_id, task_id) IN (SELECT wallet_id, task_id FROM client_request ORDER BY task_id LIMIT 1)
+                WITH renamed AS (
+                    UPDATE task SET client_request_id = client_request_id || 'x'
+                    WHERE (wallet_id, task_id) IN (SELECT wallet_id, task_id FROM task ORDER BY task_id LIMIT 1)
+                    RETURNING wallet_id, task_id, client_request_id
+                )
+                UPDATE client_request asked SET client_request_id = renamed.client_request_id
+                FROM renamed WHERE asked.wallet_id = renamed.wallet_id AND asked.task_id = renamed.task_id
                 """)
         }
     }
