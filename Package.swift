@@ -2,6 +2,8 @@
 import PackageDescription
 
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+/// In builds for tests only: what a test can make the program do that nobody else may.
+let forTests: [SwiftSetting] = [.define("FAILURE_POINTS", .when(configuration: .debug))]
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -17,6 +19,7 @@ let package = Package(
     products: [
         .executable(name: "usage", targets: ["UsageCommand"]),
         .library(name: "RivyaClient", targets: ["RivyaClient"]),
+        .executable(name: "storm", targets: ["Storm"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -81,8 +84,15 @@ let package = Package(
             dependencies: [
                 "Ledger", "Reporting", "RivyaClient", "RivyaSandbox", "Worker", argumentParser, crypto, lifecycle,
             ],
-            swiftSettings: strict),
+            swiftSettings: strict + forTests),
 
+        // Runs the real programs under every fault there is, and compares three accounts of the truth at the end.
+        .executableTarget(
+            name: "Storm",
+            dependencies: [
+                "Postgres", "RivyaSandbox", argumentParser, httpClient, logging,
+            ],
+            path: "Tests/Storm", swiftSettings: strict),
         .target(
             name: "TestDatabase", dependencies: ["Postgres", logging], path: "Tests/TestDatabase", swiftSettings: strict
         ),
@@ -124,7 +134,8 @@ let package = Package(
         .testTarget(
             name: "UsageCommandTests",
             dependencies: [
-                "Postgres", "Reporting", "RivyaClient", "RivyaSandbox", "TestDatabase", "UsageCommand", "UsageSQL",
+                "Postgres", "Reporting", "RivyaClient", "RivyaSandbox", "Storm", "TestDatabase", "UsageCommand",
+                "UsageSQL",
                 argumentParser, logging,
             ],
             swiftSettings: strict),

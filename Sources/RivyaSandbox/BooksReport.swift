@@ -16,6 +16,8 @@ public struct BooksReport: Codable, Equatable, Sendable {
     public var tasks: [TaskLine]
     /// Requests by endpoint since the sandbox started, whatever became of them.
     public var requests: [String: Int]
+    /// Faults that requests and new tasks have met since then, by kind.
+    public var faults: [String: Int]
 
     /// One account's wallet.
     public struct Account: Codable, Equatable, Sendable {

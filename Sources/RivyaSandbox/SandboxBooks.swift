@@ -22,6 +22,7 @@ public actor SandboxBooks {
     private var faultPlan = FaultPlan()
     private var requestsByEndpoint: [SandboxEndpoint: Int] = [:]
     private var requestCount: UInt64 = 0
+    private var faultCounts: [Fault: Int] = [:]
 
     /// Books with nothing in them but the opening balances.
     ///
@@ -54,6 +55,7 @@ public actor SandboxBooks {
         let now = bookWhatIsDue()
         requestsByEndpoint[endpoint, default: 0] += 1
         let faults = faultPlan.next(endpoint, settings.faults)
+        for fault in faults where !fault.concernsTask { faultCounts[fault, default: 0] += 1 }
         let access: Result<Int, ProviderError>
         do throws(ProviderError) {
             access = .success(try wallet(for: endpoint, authorization, at: now))
@@ -109,6 +111,7 @@ public actor SandboxBooks {
         guard tasks.count < settings.maximumTasks else { throw .full }
         let number = UInt64(tasks.count)
         let faults = faults + FaultPlan.task(number: number, settings.faults)
+        for fault in faults where fault.concernsTask { faultCounts[fault, default: 0] += 1 }
         var credits = settings.price(of: request.model, duration: request.duration)
         if faults.contains(.priceDifference) { credits = max(0, credits + settings.faults.priceDifferenceCredits) }
         let isPaid = wallets[wallet].take(credits)
@@ -319,7 +322,8 @@ public actor SandboxBooks {
         return BooksReport(
             at: now.iso8601, accounts: accounts, totals: accounts.reduce(into: .init()) { $0.add($1.totals) },
             tasks: includingTasks ? tasks.map { $0.line(account: wallets[$0.wallet].name, at: now) } : [],
-            requests: Dictionary(uniqueKeysWithValues: requests))
+            requests: Dictionary(uniqueKeysWithValues: requests),
+            faults: Dictionary(uniqueKeysWithValues: faultCounts.map { ($0.key.rawValue, $0.value) }))
     }
 }
 

@@ -65,7 +65,7 @@ struct BudgetCommand: AsyncParsableCommand {
         func run() async throws {
             try await Books.open { books in
                 let ledger = try await books.ledger(of: wallet.wallet)
-                let now = Date()
+                let now = SystemClock.now
                 for (period, limit) in [(BudgetPeriod.day, day), (.month, month), (.total, total)] {
                     guard let limit else { continue }
                     try await ledger.setBudget(of: project, period, to: Credits(limit), at: now)
@@ -95,7 +95,7 @@ struct BudgetCommand: AsyncParsableCommand {
 
         func run() async throws {
             let budgets = try await Books.open { books in
-                try await books.ledger(of: wallet.wallet).budgets(of: project, at: Date())
+                try await books.ledger(of: wallet.wallet).budgets(of: project, at: SystemClock.now)
             }
             BudgetList.print(budgets, as: format.format)
         }

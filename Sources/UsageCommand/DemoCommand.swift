@@ -61,7 +61,8 @@ struct DemoCommand: AsyncParsableCommand {
         var settings = SandboxSettings(openingCredits: DemoCommand.openingCredits, secondsToFinish: 0.3)
         settings.failureShare = 0.15
         settings.faults.seed = 3
-        try await RivyaSandbox.withSandbox(settings: settings) { sandbox, baseURL async throws in
+        try await RivyaSandbox.withSandbox(settings: settings, clock: { SystemClock.now }) {
+            sandbox, baseURL async throws in
             // An answer that is lost after the provider took the credits, and two that fail before it did.
             await sandbox.failNext(.cut)
             await sandbox.failNext(.serverError, times: 2)
@@ -85,8 +86,8 @@ struct DemoCommand: AsyncParsableCommand {
     }
 
     private func work(_ books: Books, _ ledger: Ledger, _ client: RivyaClient) async throws {
-        let now = Date()
-        let reading = try await ledger.readBalance(from: client)
+        let now = SystemClock.now
+        let reading = try await ledger.readBalance(from: client, clock: { SystemClock.now })
         say("The wallet holds \(reading.current) credits, enough for 13 tasks of 42. Three projects share it:")
         for (project, month, count) in [("ads", 126, 5), ("films", 420, 6), ("games", 4200, 8)] {
             try await ledger.createProject(project, month: Credits(Int64(month)), at: now)
@@ -106,8 +107,8 @@ struct DemoCommand: AsyncParsableCommand {
         try await WorkerCommand.run(
             Worker(
                 ledger: ledger, pool: books.pool, client: client, settings: settings,
-                logger: Logger(label: "usage.worker")))
-        _ = try await ledger.readBalance(from: client)
+                logger: Logger(label: "usage.worker"), clock: { SystemClock.now }))
+        _ = try await ledger.readBalance(from: client, clock: { SystemClock.now })
     }
 
     private func submit(_ count: Int, to ledger: Ledger, for project: String) async throws -> [Refusal] {
@@ -128,8 +129,9 @@ struct DemoCommand: AsyncParsableCommand {
     }
 
     private func compare(_ books: Books, _ ledger: Ledger, with provider: BooksReport) async throws {
-        let month = try await Report.currentMonth(of: "main", at: Date(), from: books.pool)
-        let report = try await Report.make(ReportRequest(wallet: "main", month: month), from: books.pool, at: Date())
+        let month = try await Report.currentMonth(of: "main", at: SystemClock.now, from: books.pool)
+        let report = try await Report.make(
+            ReportRequest(wallet: "main", month: month), from: books.pool, at: SystemClock.now)
         say("")
         Terminal.print(Terminal.hasColours ? report.table(style: Terminal.colour) : report.table())
 

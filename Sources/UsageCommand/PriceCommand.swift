@@ -80,7 +80,9 @@ struct PriceCommand: AsyncParsableCommand {
         func run() async throws {
             try await Books.open { books in
                 try await books.ledger(of: wallet.wallet).setPrice(
-                    Price(model: model, parameter: condition, amount: Credits(credits), effectiveFrom: moment ?? Date())
+                    Price(
+                        model: model, parameter: condition, amount: Credits(credits),
+                        effectiveFrom: moment ?? SystemClock.now)
                 )
             }
             Terminal.note(

@@ -41,7 +41,8 @@ struct ProjectCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await Books.open { books in
-                try await books.ledger(of: wallet.wallet).createProject(project, month: Credits(month), at: Date())
+                try await books.ledger(of: wallet.wallet).createProject(
+                    project, month: Credits(month), at: SystemClock.now)
             }
             Terminal.note("Made project \(project) with \(Credits(month)) credits a month.")
         }
@@ -60,7 +61,7 @@ struct ProjectCommand: AsyncParsableCommand {
 
         func run() async throws {
             let budgets = try await Books.open { books in
-                try await books.ledger(of: wallet.wallet).budgets(at: Date()).filter { $0.period == .month }
+                try await books.ledger(of: wallet.wallet).budgets(at: SystemClock.now).filter { $0.period == .month }
             }
             BudgetList.print(budgets, as: format.format)
         }

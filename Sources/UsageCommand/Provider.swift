@@ -44,6 +44,6 @@ enum Provider {
         let wallet = ledger.wallet
         guard hasKey(wallet), try await Wallet.all(in: books.pool, slug: wallet.slug).first?.balance.readAt == nil
         else { return }
-        try await withClient(of: wallet) { _ = try await ledger.readBalance(from: $0) }
+        try await withClient(of: wallet) { _ = try await ledger.readBalance(from: $0, clock: { SystemClock.now }) }
     }
 }

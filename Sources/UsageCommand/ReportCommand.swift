@@ -54,7 +54,7 @@ struct ReportCommand: AsyncParsableCommand {
     func run() async throws {
         let output = try ReportOutput(output)
         try await Books.open(as: .report, connections: 1) { books in
-            let now = Date()
+            let now = SystemClock.now
             let month =
                 if let month = month.flatMap({ Month($0) }) { month } else {
                     try await Report.currentMonth(of: wallet.wallet, at: now, from: books.pool)

@@ -88,7 +88,8 @@ struct SandboxCommand: AsyncParsableCommand {
 
     func run() async throws {
         let sandbox = try RivyaSandbox(
-            settings: chosen(), host: host, port: port, logger: Logger(label: "usage.sandbox"))
+            settings: chosen(), host: host, port: port, clock: { SystemClock.now },
+            logger: Logger(label: "usage.sandbox"))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 let port = try await sandbox.waitForPort()

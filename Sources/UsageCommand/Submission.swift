@@ -25,7 +25,7 @@ struct Submission: Sendable {
     /// Asks the guard, uploads what has to be uploaded, and lets the worker have the task.
     func submit(_ draft: Draft) async -> Outcome {
         do {
-            let submission = try draft.submission(TaskID.make(at: Date()), at: Date())
+            let submission = try draft.submission(TaskID.make(at: SystemClock.now), at: SystemClock.now)
             switch try await reserve(submission) {
             case .refused(let refusal): return .refused(refusal)
             case .reserved(let reservation):
@@ -70,7 +70,7 @@ struct Submission: Sendable {
                 throw try await recordFailedUpload(of: file, for: task, draft, error)
             }
         }
-        _ = try await ledger.store(request: draft.body(of: task, references: uploaded), of: task, at: Date())
+        _ = try await ledger.store(request: draft.body(of: task, references: uploaded), of: task, at: SystemClock.now)
     }
 
     private func recordFailedUpload(
@@ -79,13 +79,13 @@ struct Submission: Sendable {
         try await ledger.record(
             RecordedError(
                 taskID: task, act: .upload, attempt: error.attempts, code: error.code, httpStatus: error.httpStatus,
-                requestID: error.requestID, message: error.message, occurredAt: Date()))
+                requestID: error.requestID, message: error.message, occurredAt: SystemClock.now))
         if case .refused(.validationFailed) = error.failure {
             // The provider will not take this file, so the task can never be sent; nothing was, so all is released.
             _ = try await ledger.settle(
                 Settlement(
                     taskID: task, leaseToken: 0, outcome: .rejected, charged: .zero, errorCode: error.code,
-                    settledAt: Date()))
+                    settledAt: SystemClock.now))
             return Mistake("The provider refuses \(file.name): \(error.message) The credits were released.")
         }
         let again =

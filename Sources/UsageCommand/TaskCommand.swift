@@ -114,6 +114,9 @@ struct TaskCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Who you are.", valueName: "name"))
         var by: String
 
+        @Option(help: ArgumentHelp("After how long the provider is asked once more.", valueName: "seconds"))
+        var recheckDelay = 60.0
+
         @OptionGroup var wallet: WalletOption
 
         func validate() throws {
@@ -123,6 +126,10 @@ struct TaskCommand: AsyncParsableCommand {
             }
             if let charged { try Check.credits(charged, atLeast: 1) }
             try Check.person(by)
+            guard (0.05...86_400).contains(recheckDelay) else {
+                throw ValidationError(
+                    "'\(recheckDelay)' is not a time for --recheck-delay; write seconds from 0.05 to 86400.")
+            }
             guard !reason.trimmed.isEmpty, reason.utf8.count <= 1000, Check.isOneLine(reason) else {
                 throw ValidationError("--reason needs a few words, on one line, at most 1000 bytes.")
             }
@@ -135,8 +142,8 @@ struct TaskCommand: AsyncParsableCommand {
                 let ledger = try await books.ledger(of: wallet.wallet)
                 return try await ledger.settle(
                     Settlement(
-                        resolving: id, charged: charge, by: by, reason: reason, at: Date(),
-                        recheckAt: try await ledger.databaseTime() + 60))
+                        resolving: id, charged: charge, by: by, reason: reason, at: SystemClock.now,
+                        recheckAt: try await ledger.databaseTime() + recheckDelay))
             }
             switch outcome {
             case .settled: Terminal.note("Task \(id) has ended: \(charge) credits charged, the rest released.")

@@ -68,9 +68,11 @@ struct WalletCommand: AsyncParsableCommand {
             let reading: WalletReading
             if let set {
                 reading = try await ledger.finishReading(
-                    try await ledger.beginReading(), current: Credits(set), by: by, at: Date())
+                    try await ledger.beginReading(), current: Credits(set), by: by, at: SystemClock.now)
             } else {
-                reading = try await Provider.withClient(of: ledger.wallet) { try await ledger.readBalance(from: $0) }
+                reading = try await Provider.withClient(of: ledger.wallet) {
+                    try await ledger.readBalance(from: $0, clock: { SystemClock.now })
+                }
             }
             guard reading.unattributed != .zero else { return }
             Terminal.note(
@@ -118,7 +120,7 @@ struct WalletCommand: AsyncParsableCommand {
         func run() async throws {
             try await Books.open { books in
                 try await Wallet.create(
-                    slug, timeZone: timeZone, apiKeyVariable: keyVariable, at: Date(), in: books.pool)
+                    slug, timeZone: timeZone, apiKeyVariable: keyVariable, at: SystemClock.now, in: books.pool)
             }
             Terminal.note(
                 "Made wallet \(slug); its gate opens with its first reading: usage wallet --read --wallet \(slug)")

@@ -34,6 +34,16 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("After how long a silent worker's tasks go to another.", valueName: "seconds"))
     var lease = 8.0
 
+    @Option(help: ArgumentHelp("The longest wait before a failed request is repeated.", valueName: "seconds"))
+    var retryInterval = 60.0
+
+    @Option(
+        help: ArgumentHelp("How long a task that may have been taken is sent again by itself.", valueName: "seconds"))
+    var resendWindow = 900.0
+
+    @Option(help: ArgumentHelp("After how long a failed task is read once more.", valueName: "seconds"))
+    var recheckDelay = 600.0
+
     @OptionGroup var wallet: WalletOption
 
     func validate() throws {
@@ -43,7 +53,8 @@ struct WorkerCommand: AsyncParsableCommand {
         for (name, seconds) in [
             ("--poll-interval", pollInterval), ("--reading-interval", readingInterval),
             ("--request-timeout", requestTimeout),
-            ("--lease", lease),
+            ("--lease", lease), ("--retry-interval", retryInterval), ("--resend-window", resendWindow),
+            ("--recheck-delay", recheckDelay),
         ] where !(0.05...86_400).contains(seconds) {
             throw ValidationError("'\(seconds)' is not a time for \(name); write seconds from 0.05 to 86400.")
         }
@@ -55,7 +66,11 @@ struct WorkerCommand: AsyncParsableCommand {
             polling: PollSchedule(
                 first: min(.seconds(2), .seconds(pollInterval)), interval: .seconds(pollInterval),
                 slowest: max(.seconds(60), .seconds(pollInterval))),
-            readingInterval: .seconds(readingInterval), stopsWhenIdle: untilIdle)
+            retry: RetryPolicy(
+                maximumAttempts: .max, baseDelay: min(.seconds(1), .seconds(retryInterval)),
+                maximumDelay: .seconds(retryInterval), maximumRetryAfter: .seconds(300)),
+            resendWindow: .seconds(resendWindow), readingInterval: .seconds(readingInterval),
+            recheckDelay: .seconds(recheckDelay), stopsWhenIdle: untilIdle)
         var logger = Logger(label: "usage.worker")
         logger.logLevel = Environment.logLevel ?? .info
         // One connection listens, one writes the books, and two are for the rest.
@@ -67,7 +82,7 @@ struct WorkerCommand: AsyncParsableCommand {
                 try await WorkerCommand.run(
                     Worker(
                         ledger: ledger, pool: books.pool, client: client, settings: settings,
-                        logger: logger))
+                        logger: logger, clock: { SystemClock.now }))
             }
         }
     }

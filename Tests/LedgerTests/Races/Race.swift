@@ -79,7 +79,8 @@ enum Change: Sendable {
             let code: String = try await owner.query(
                 "SELECT pg_get_functiondef($1::text::regproc)", name)[0].decode(at: 0)
             let changed = try Change.replace(old, by: new, times: times, in: code)
-            try await owner.transaction { (transaction) throws(PostgresError) in try transaction.executeScript(Statement(changed))
+            try await owner.transaction { (transaction) throws(PostgresError) in
+                try transaction.executeScript(Statement(changed))
             }
         case .drop(let constraint, let table):
             try await owner.execute(
