@@ -82,7 +82,7 @@ public struct RivyaClient: Sendable {
         }
         let request = OutgoingRequest(
             kind: .status, method: .GET, path: "/api/v1/generations/\(Self.percentEncoded(id))",
-            timeout: configuration.requestTimeout)
+            timeout: configuration.requestTimeout, mayShareConnection: true)
         return try await perform(request) { answer throws(AnswerProblem) in
             let generation = try reader.generation(answer)
             guard generation.id == id else { throw AnswerProblem(message: "the answer is about another task") }
