@@ -26,6 +26,8 @@ public enum Fault: String, CaseIterable, Codable, CodingKeyRepresentable, Hashab
     case failedWithCharge = "failed_with_charge"
     /// The new task reserves ``Faults/priceDifferenceCredits`` more than the list price.
     case priceDifference = "price_difference"
+    /// The request is carried out, then answered with the task of an earlier one, as by a proxy that mixes answers up.
+    case answerOfAnother = "answer_of_another"
 
     /// Whether it shapes the task being made rather than the answer to one request.
     var concernsTask: Bool { self == .failedWithCharge || self == .priceDifference }

@@ -69,7 +69,10 @@ struct ProviderRoutes: Sendable {
             }
             let bytes = try await collect(body, upTo: opened.settings.maximumBodyBytes)
             let generation = try GenerationRequest(body: bytes, idempotencyKey: headers[.idempotencyKey])
-            let task = try await books.submit(generation, faults: opened.faults, wallet: wallet)
+            var task = try await books.submit(generation, faults: opened.faults, wallet: wallet)
+            if opened.faults.contains(.answerOfAnother), let id = task["id"]?.string {
+                task = await books.taskBefore(id, wallet: wallet) ?? task
+            }
             return Answer(status: opened.settings.createdStatus, body: task)
         }
     }

@@ -157,6 +157,12 @@ public actor SandboxBooks {
             ended: isPaid ? nil : (.failed(finalCredits: 0, code: "insufficient_credits"), now))
     }
 
+    /// The present state of the task that an account made before one; nil where that was its first.
+    func taskBefore(_ id: String, wallet: Int) -> JSONValue? {
+        let now = bookWhatIsDue()
+        return taskByID[id].flatMap { tasks[..<$0].last { $0.wallet == wallet } }?.json(at: now)
+    }
+
     /// The present state of one of an account's tasks.
     func task(_ id: String, wallet: Int) throws(ProviderError) -> JSONValue {
         let now = bookWhatIsDue()

@@ -44,11 +44,19 @@ extension Worker {
             taskID: task.id, providerTaskID: generation.id, reserved: generation.reservedCredits.map(Credits.init),
             acceptedAt: generation.createdAt ?? clock(), pollAt: moment(after: delay))
         let outcome = await persist { () throws(LedgerError) in try await ledger.accept(acceptance) }
-        guard outcome == .otherProviderTask else { return }
-        // Two provider tasks under one key: a person has to look.
-        await record(
-            task, .create, attempt: task.attempts, code: "other_provider_task",
-            message: "the provider now calls it \(generation.id)")
+        switch outcome {
+        case .otherProviderTask:
+            // Two provider tasks under one key: a person has to look.
+            await record(
+                task, .create, attempt: task.attempts, code: "other_provider_task",
+                message: "the provider now calls it \(generation.id)")
+        case .providerTaskOfAnother:
+            // The answer belonged to another request, so whether this one was taken is not known.
+            await recordFailedCreate(
+                of: task,
+                RivyaError(failure: .unreadableAnswer, message: "it names \(generation.id), which is another task"))
+        case .accepted, .alreadyAccepted, .unknownTask, nil: break
+        }
     }
 
     private func recordFailedCreate(of task: LeasedTask, _ error: RivyaError) async {

@@ -5,6 +5,28 @@ import TestDatabase
 import Testing
 
 @Suite(.books) struct `Accepting a task` {
+    @Test func `books one task for each of the provider's, whatever answer comes to the wrong request`() async throws {
+        let ledger = try await Ledger.sample()
+        let (first, second) = (try await ledger.hold(), try await ledger.hold())
+        #expect(try await ledger.accept(first, as: "p-1") == .accepted)
+        #expect(try await ledger.accept(second, as: "p-1") == .providerTaskOfAnother)
+        #expect(try await ledger.accept(second, as: "p-2") == .accepted)
+        #expect(try await TestDatabase.current.number("SELECT count(*) FROM acceptance") == 2)
+    }
+
+    @Test func `books one task for each of the provider's in one group`() async throws {
+        let ledger = try await Ledger.sample()
+        var tasks: [TaskID] = []
+        for _ in 0..<20 { tasks.append(try await ledger.hold()) }
+        let outcomes = try await withThrowingTaskGroup { group in
+            for task in tasks { group.addTask { try await ledger.accept(task, as: "p-1") } }
+            return try await group.reduce(into: [AcceptanceOutcome]()) { $0.append($1) }
+        }
+        #expect(outcomes.count { $0 == .accepted } == 1)
+        #expect(outcomes.count { $0 == .providerTaskOfAnother } == 19)
+        #expect(try await ledger.balance.held == .credits(20 * 42))
+    }
+
     @Test func `keeps its hold at the price`() async throws {
         let ledger = try await Ledger.sample(reading: 1000)
         let task = try await ledger.hold()

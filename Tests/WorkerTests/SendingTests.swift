@@ -41,6 +41,21 @@ import Testing
         }
     }
 
+    @Test func `does not take the answer to another task for its own`() async throws {
+        try await withScene { scene async throws in
+            let first = try await scene.submit()
+            try await scene.work()
+            await scene.sandbox.failNext(.answerOfAnother)
+            let second = try await scene.submit()
+            try await scene.work()
+            #expect(try await scene.standing(of: first) == .succeeded)
+            #expect(try await scene.standing(of: second) == .succeeded)
+            #expect(try await scene.errors() == ["create unreadable_answer"])
+            let provider = await scene.sandbox.books.report()
+            #expect(provider.tasks.map(\.createRequests) == [1, 2])
+        }
+    }
+
     @Test func `waits at least as long as the provider asks`() async throws {
         try await withScene { scene async throws in
             await scene.sandbox.failNext(.rateLimitedRetryAfter)
