@@ -81,7 +81,8 @@ public struct RivyaClient: Sendable {
                     rule: "it takes the id that the provider gave the task"))
         }
         let request = OutgoingRequest(
-            method: .GET, path: "/api/v1/generations/\(Self.percentEncoded(id))", timeout: configuration.requestTimeout)
+            method: .GET, path: "/api/v1/generations/\(Self.percentEncoded(id))", timeout: configuration.requestTimeout,
+            mayShareConnection: true)
         return try await perform(request) { answer throws(AnswerProblem) in
             let generation = try reader.generation(answer)
             guard generation.id == id else { throw AnswerProblem(message: "the answer is about another task") }

@@ -27,6 +27,9 @@ struct OutgoingRequest: Sendable {
     let timeout: Duration
     var maximumAnswerBytes = 1_048_576
     var sendsKey = true
+    /// Whether it may use a connection that had another request before: only where the answer itself says what it
+    /// answers. An answer that comes twice would pass for the one to the next request.
+    var mayShareConnection = false
 }
 
 /// Makes single attempts, and says of each failure what it was.
@@ -43,7 +46,10 @@ struct Transport: Sendable {
 
     private let configuration: RivyaConfiguration
     private let redaction: Redaction
+    /// Keeps connections for later requests.
     private let http: HTTPClient
+    /// Opens a connection for each request, and never has an old one.
+    private let single: HTTPClient
 
     init(_ configuration: RivyaConfiguration) {
         self.configuration = configuration
@@ -57,11 +63,13 @@ struct Transport: Sendable {
         settings.connectionPool.retryConnectionEstablishment = false
         settings.httpVersion = .http1Only
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+        single = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
     }
 
     func shutdown() async {
         // Only a second shutdown fails, and it asks for what is already so.
         try? await http.shutdown()
+        try? await single.shutdown()
     }
 
     /// Sends the request once.
@@ -98,13 +106,15 @@ struct Transport: Sendable {
         outgoing.method = request.method
         outgoing.headers.add(name: "Accept", value: "application/json")
         outgoing.headers.add(name: "User-Agent", value: "rivya-client")
+        if !request.mayShareConnection { outgoing.headers.add(name: "Connection", value: "close") }
         for (name, value) in request.headers { outgoing.headers.add(name: name, value: value) }
         if request.sendsKey, let key = configuration.apiKey {
             outgoing.headers.add(name: "Authorization", value: "Bearer \(key.secret)")
         }
         if let body = request.body { outgoing.body = .stream(body, length: .known(Int64(body.count))) }
         do {
-            let response = try await http.execute(outgoing, deadline: .now() + TimeAmount(request.timeout))
+            let client = request.mayShareConnection ? http : single
+            let response = try await client.execute(outgoing, deadline: .now() + TimeAmount(request.timeout))
             let status = Int(response.status.code)
             let retryAfter = response.headers.first(name: "Retry-After").flatMap { RetryAfter.read($0, now: Date()) }
             var body: [UInt8] = []

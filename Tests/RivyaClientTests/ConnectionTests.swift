@@ -19,6 +19,19 @@ private func create(_ client: RivyaClient) async throws(RivyaError) -> Generatio
         }
     }
 
+    @Test func `for a new task is not answered by an answer that came twice`() async throws {
+        let other = #"{"id":"task_2","status":"queued","reserved_credits":42,"final_credits":0}"#
+        guard case .bytes(let answer) = ScriptedServer.Step.answer(200, task) else { return }
+        // The second copy comes once the next request is on its way, on the same connection should it be kept.
+        try await ScriptedServer.run([.bytes(answer), .answer(200, other)]) { client, server in
+            let first = try await create(client).id
+            server.repeatOnOldConnections(answer)
+            let second = try await create(client).id
+            #expect([first, second] == ["task_1", "task_2"])
+            #expect(server.requests.allSatisfy { $0.header("Connection") == "close" })
+        }
+    }
+
     @Test func `asks for one task by its encoded id`() async throws {
         let answer = #"{"id":"a/b c?é","status":"processing"}"#
         try await ScriptedServer.run([.answer(200, answer), .answer(200, task)]) { client, server in

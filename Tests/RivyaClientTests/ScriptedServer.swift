@@ -48,6 +48,9 @@ final class ScriptedServer: Sendable {
         var requests: [Request] = []
         var held: [(channel: any Channel, bytes: String)] = []
         var mostHeld = 0
+        /// The connections that had a request.
+        var seen: Set<ObjectIdentifier> = []
+        var repeated: String?
     }
 
     private let state: Mutex<State>
@@ -99,7 +102,15 @@ final class ScriptedServer: Sendable {
         return try result.get()
     }
 
+    /// From now on, a request on a connection that had one before gets these bytes first.
+    func repeatOnOldConnections(_ bytes: String) { state.withLock { $0.repeated = bytes } }
+
     fileprivate func received(_ request: Request, on channel: any Channel) {
+        let repeated = state.withLock { state in
+            let isOld = !state.seen.insert(ObjectIdentifier(channel)).inserted
+            return isOld ? state.repeated : nil
+        }
+        if let repeated { channel.writeAndFlush(ByteBuffer(string: repeated), promise: nil) }
         let step = state.withLock { state in
             state.requests.append(request)
             return state.steps.popFirst() ?? .answer(599, "the script has ended")

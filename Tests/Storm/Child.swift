@@ -82,8 +82,8 @@ struct Child: Sendable {
                 return status & 0x7F == 0 ? .exited((status >> 8) & 0xFF) : .signalled(status & 0x7F)
             }
             guard found == 0 || errno == EINTR else { return .signalled(0) }
-            // A cancelled storm still waits: nothing of it may be left.
-            try? await Task.sleep(for: .milliseconds(10))
+            // A cancelled task still waits: nothing of a storm may be left over.
+            await Task { try? await Task.sleep(for: .milliseconds(10)) }.value
         }
     }
 }

@@ -22,7 +22,7 @@ struct EventDraw {
         drawConnections()
         drawProvider()
         drawPeople()
-        if round > 0, random.chance(0.3) { drawJump() }
+        if round > 0, random.chance(0.5) { drawJump() }
         let start = Double(round) * Plan.roundSeconds
         return drawn.sorted { $0.at < $1.at }.enumerated().map { place, event in
             Event(number: round * Self.numbersPerRound + place + 1, at: start + event.at, act: event.act)
@@ -122,7 +122,8 @@ struct EventDraw {
     }
 
     private mutating func drawJump() {
-        let point = plan.firstTurningPoint + round
+        // Some weeks further on.
+        let point = plan.firstTurningPoint + 7 * round - random.int(0...6)
         guard point < TurningPoint.all.count else { return }
         add(.jumpClock(turningPoint: point, secondsBefore: random.double(0.5...3)))
     }

@@ -54,22 +54,23 @@ final class Fleet: Sendable {
         for child in frozen { child.send(SIGCONT) }
     }
 
-    /// Asks all workers to stop and to start no more.
-    func stop() {
-        let children = state.withLock { state in
-            state.isStopping = true
-            return Array(state.children.values)
+    /// Asks all workers to stop and starts no more; those that have not stopped within a minute are killed.
+    func stop() async {
+        state.withLock { $0.isStopping = true }
+        var told: Set<pid_t> = []
+        let deadline = ContinuousClock.now + .seconds(60)
+        while !running.isEmpty, ContinuousClock.now < deadline {
+            // One may have been about to start.
+            for child in running where told.insert(child.processID).inserted { child.send(SIGTERM) }
+            try? await Task.sleep(for: .milliseconds(50))
         }
-        for child in children { child.send(SIGTERM) }
-    }
-
-    /// Ends those that do not stop when asked.
-    func end() {
-        for child in state.withLock({ Array($0.children.values) }) {
+        for child in running {
             world.tally.count(.notes, "a worker did not stop within a minute")
             child.send(SIGKILL)
         }
     }
+
+    private var running: [Child] { state.withLock { Array($0.children.values) } }
 }
 
 extension Plan {

@@ -56,8 +56,8 @@ struct OurBooks: Sendable {
     /// What happened, for the summary: guard misses, corrections, errors by code.
     let events: [String: Int]
 
-    init(from pool: ConnectionPool) async throws {
-        wallets = try await pool.query(
+    init(from world: World) async throws {
+        wallets = try await world.read(
             """
             SELECT slug, time_zone, charged_credits, held_credits, waiting_credits,
                    taken_credits - returned_credits AS net, reading_credits, unattributed_credits
@@ -70,8 +70,8 @@ struct OurBooks: Sendable {
                 waiting: try row.credits("waiting_credits") ?? 0, net: try row.credits("net") ?? 0,
                 reading: try row.credits("reading_credits"), unattributed: try row.credits("unattributed_credits") ?? 0)
         }
-        tasks = try await pool.query(OurBooks.everyTask).map { try Task($0) }
-        refusals = try await pool.query(
+        tasks = try await world.read(OurBooks.everyTask).map { try Task($0) }
+        refusals = try await world.read(
             """
             SELECT task_id::text AS id, slug AS wallet, client_request_id, amount_credits, day::text AS day
             FROM refusal JOIN wallet USING (wallet_id)
@@ -83,7 +83,7 @@ struct OurBooks: Sendable {
                 day: try row.decode("day"))
         }
         var events: [String: Int] = [:]
-        for row in try await pool.query(OurBooks.everyEvent) {
+        for row in try await world.read(OurBooks.everyEvent) {
             events[try row.decode("event")] = Int(try row.decode("n", as: Int64.self))
         }
         self.events = events

@@ -43,7 +43,7 @@ struct Plan: Sendable {
         }
         let count = max(wallets.count, random.int(1...4))
         workers = (0..<count).map { [wallets] in wallets[$0 % wallets.count] }
-        firstTurningPoint = random.int(0...TurningPoint.all.count - 1)
+        firstTurningPoint = random.int(0...TurningPoint.inTwoYears)
         // Some seconds into the storm, so that tasks are under way then.
         start = TurningPoint.all[firstTurningPoint].moment - random.double(3...7)
         openingCredits = random.int(100...400) * 42

@@ -6,7 +6,6 @@ import RivyaSandbox
 struct Quiet: Sendable {
     let world: World
     let callers: Callers
-    let fleet: Fleet
     let people: People
     let notebook: Notebook
 
@@ -67,7 +66,7 @@ struct Quiet: Sendable {
     }
 
     private func openTasks() async throws -> [OpenTask] {
-        try await world.books.query(
+        try await world.read(
             """
             SELECT task_id::text AS id, slug AS wallet, state, coalesce(due_at::text, 'never') AS due,
                    state = 'unknown' AND due_at IS NULL AND NOT leased AS needs_person

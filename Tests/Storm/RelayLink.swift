@@ -35,6 +35,8 @@ struct RelayLink {
     private var up = Flow()
     private var down = Flow()
     private var answers = AnswerAssembler()
+    /// A second copy of an answer, which comes when the next one is expected.
+    private var late: [UInt8] = []
     private static let maximumWaitingBytes = 1 << 20
 
     init(_ relay: Relay, number: Int, client: Int32, server: Int32) {
@@ -117,15 +119,22 @@ struct RelayLink {
     }
 
     private mutating func passAnswer(_ answer: [UInt8], _ weather: RelayWeather) {
+        if !late.isEmpty {
+            relay.count("answer came again for the next request", on: self)
+            down.bytes += late
+            late = []
+        }
         let (isGarbage, isDouble) = (random.chance(weather.garbage), random.chance(weather.duplicate))
         if isGarbage {
             relay.count("answer replaced by garbage", on: self)
             down.bytes += random.garbage()
         } else {
             down.bytes += answer
-            if isDouble {
+            if isDouble, random.chance(0.5) {
                 relay.count("answer doubled", on: self)
                 down.bytes += answer
+            } else if isDouble {
+                late = answer
             }
         }
         delay(.down, weather)

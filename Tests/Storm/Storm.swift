@@ -35,16 +35,12 @@ struct Storm: Sendable {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let watchdog = try Watchdog(folder: folder)
         let server = PostgresServer(home: "\(folder)/server")
-        do {
-            let outcome = try await run(in: folder, watchdog, server, tally)
-            watchdog.end()
-            try await server.remove()
-            try FileManager.default.removeItem(atPath: folder)
-            return outcome
-        } catch {
-            // The watchdog ends what is left once this process has ended.
-            throw error
-        }
+        // Where something goes wrong before this is done, the watchdog does it once this process has ended.
+        let outcome = try await run(in: folder, watchdog, server, tally)
+        watchdog.end()
+        try await server.remove()
+        try FileManager.default.removeItem(atPath: folder)
+        return outcome
     }
 
     private func run(
@@ -79,32 +75,31 @@ struct Storm: Sendable {
         let notebook = Notebook()
         let (callers, fleet) = (Callers(world: world, notebook: notebook), Fleet(world: world))
         let (people, revisions) = (People(world: world), Revisions(world: world))
-        return try await withThrowingTaskGroup(of: Void.self) { group in
+        let restless = try await withThrowingTaskGroup(of: Void.self) { group in
             for worker in plan.workers.indices { group.addTask { await fleet.keep(worker) } }
-            group.addTask {
-                while (try? await Task.sleep(for: .seconds(10))) != nil { note(world) }
+            let progress = Task { while (try? await Task.sleep(for: .seconds(10))) != nil { note(world) } }
+            defer { progress.cancel() }
+            do {
+                await Conductor(
+                    world: world, callers: callers, fleet: fleet, people: people, revisions: revisions
+                ).run(seconds: seconds, kills: kills, without: left)
+                Report.note("storm: the faults are over after \(Int(world.tally.seconds)) s; waiting for quiet")
+                let quiet = Quiet(world: world, callers: callers, people: people, notebook: notebook)
+                let restless = try await quiet.settle()
+                await fleet.stop()
+                return restless
+            } catch {
+                // Without this the group would wait for its workers for ever.
+                await fleet.stop()
+                throw error
             }
-            await Conductor(
-                world: world, callers: callers, fleet: fleet, people: people, revisions: revisions
-            ).run(seconds: seconds, kills: kills, without: left)
-            Report.note("storm: the faults are over after \(Int(world.tally.seconds)) s; waiting for quiet")
-            let quiet = Quiet(world: world, callers: callers, fleet: fleet, people: people, notebook: notebook)
-            let restless = try await quiet.settle()
-            fleet.stop()
-            let patience = Task<Void, any Error> {
-                try await Task.sleep(for: .seconds(60))
-                fleet.end()
-            }
-            defer { patience.cancel() }
-            for wallet in plan.wallets {
-                let read = try await world.run(["wallet", "--read", "--wallet", wallet.slug])
-                guard read.end == .exited(0) else { throw SetUpError(step: "the last reading", outcome: read) }
-            }
-            group.cancelAll()
-            while await group.nextResult() != nil {}
-            if let tampering { try await tampering.tamper(world) }
-            return try await compare(world, notebook, people, revisions, restless)
         }
+        for wallet in plan.wallets {
+            let read = try await world.run(["wallet", "--read", "--wallet", wallet.slug])
+            guard read.end == .exited(0) else { throw SetUpError(step: "the last reading", outcome: read) }
+        }
+        if let tampering { try await tampering.tamper(world) }
+        return try await compare(world, notebook, people, revisions, restless)
     }
 
     private func note(_ world: World) {
@@ -156,7 +151,7 @@ struct Storm: Sendable {
     private func compare(
         _ world: World, _ notebook: Notebook, _ people: People, _ revisions: Revisions, _ restless: [Difference]
     ) async throws -> Outcome {
-        let ours = try await OurBooks(from: world.books)
+        let ours = try await OurBooks(from: world)
         let provider = try await world.providerBooks()
         let comparison = Comparison(
             plan: plan, ours: ours, provider: provider, pages: notebook.pages, words: people.words,

@@ -77,6 +77,19 @@ struct World: Sendable {
         FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 
+    /// Reads our books, and reads again where a connection was one to a server that has been killed since.
+    func read(_ statement: Statement, _ parameters: any PostgresEncodable...) async throws -> Rows {
+        for _ in 0..<8 {
+            do throws(PostgresError) {
+                return try await books.query(statement, parameters: parameters)
+            } catch {
+                guard error.isTransient else { throw error }
+            }
+            try await Task.sleep(for: .milliseconds(250))
+        }
+        return try await books.query(statement, parameters: parameters)
+    }
+
     /// The provider's own account of everything, over HTTP.
     func providerBooks() async throws -> BooksReport {
         let response = try await HTTPClient.shared.execute(

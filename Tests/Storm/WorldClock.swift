@@ -25,33 +25,35 @@ final class WorldClock: Sendable {
     }
 }
 
-/// Moments at which a day, a month or an offset changes in a time zone of some wallet, in order.
+/// Moments at which a month or a leap day begins, or the offset changes, in the time zone of some wallet; in order.
 enum TurningPoint {
     static let zones = ["Europe/Berlin", "America/New_York", "Pacific/Apia", "Australia/Lord_Howe"]
 
-    static let all: [(moment: Date, what: String)] = [
-        ("2027-10-31T01:00:00Z", "the clocks of Berlin go back"),
-        ("2027-10-31T11:00:00Z", "the month ends in Apia"),
-        ("2027-10-31T23:00:00Z", "the month ends in Berlin"),
-        ("2027-11-01T00:00:00Z", "the month ends in UTC"),
-        ("2027-11-07T06:00:00Z", "the clocks of New York go back"),
-        ("2027-12-31T13:00:00Z", "the year ends on Lord Howe"),
-        ("2027-12-31T23:00:00Z", "the year ends in Berlin"),
-        ("2028-01-01T00:00:00Z", "the year ends in UTC"),
-        ("2028-01-01T05:00:00Z", "the year ends in New York"),
-        ("2028-02-28T11:00:00Z", "the leap day begins in Apia"),
-        ("2028-02-29T00:00:00Z", "the leap day begins in UTC"),
-        ("2028-02-29T13:00:00Z", "the leap day ends on Lord Howe"),
-        ("2028-02-29T23:00:00Z", "the leap day ends in Berlin"),
-        ("2028-03-01T00:00:00Z", "the leap day ends in UTC"),
-        ("2028-03-01T05:00:00Z", "the leap day ends in New York"),
-        ("2028-03-12T07:00:00Z", "the clocks of New York go forward"),
-        ("2028-03-26T01:00:00Z", "the clocks of Berlin go forward"),
-        ("2028-03-31T22:00:00Z", "the month ends in Berlin, an hour earlier than the month before"),
-        ("2028-04-01T15:00:00Z", "the clocks of Lord Howe go back by half an hour"),
-        ("2028-09-30T15:30:00Z", "the clocks of Lord Howe go forward by half an hour"),
-    ].map { text, what in
-        guard let moment = try? Date(text, strategy: .iso8601) else { preconditionFailure("\(text) is no moment") }
-        return (moment, what)
-    }
+    /// How many there are in about two years.
+    static let inTwoYears = 2 * all.count / years.count
+
+    private static let years = 2027...2060
+
+    static let all: [(moment: Date, what: String)] = (zones + ["UTC"]).flatMap { name -> [(Date, String)] in
+        guard let zone = TimeZone(identifier: name) else { preconditionFailure("there is no time zone \(name)") }
+        var calendar = Calendar(identifier: .gregorian)
+        calendar.timeZone = zone
+        var points: [(Date, String)] = []
+        for year in years {
+            for month in 1...12 {
+                guard let start = calendar.date(from: DateComponents(year: year, month: month, day: 1)) else { continue }
+                points.append((start, "month \(month) begins in \(name)"))
+            }
+            guard let leap = calendar.date(from: DateComponents(year: year, month: 2, day: 29)),
+                calendar.component(.month, from: leap) == 2
+            else { continue }
+            points.append((leap, "a leap day begins in \(name)"))
+        }
+        var next = points.first.flatMap { zone.nextDaylightSavingTimeTransition(after: $0.0) }
+        while let change = next, calendar.component(.year, from: change) <= years.upperBound {
+            points.append((change, "the clocks change in \(name)"))
+            next = zone.nextDaylightSavingTimeTransition(after: change)
+        }
+        return points
+    }.sorted { ($0.0, $0.1) < ($1.0, $1.1) }
 }
