@@ -7,9 +7,9 @@
 /// Reads the two forms of a moment that HTTP and the provider use.
 ///
 /// By hand because the ready-made HTTP date style needs a newer macOS than this package does.
-enum Timestamp {
+package enum Timestamp {
     /// `2026-05-11T00:00:00.000Z`, also with an offset, or nothing if it is anything else.
-    static func iso8601(_ text: String) -> Date? {
+    package static func iso8601(_ text: String) -> Date? {
         let bytes = Array(text.utf8)
         guard (20...40).contains(bytes.count), bytes[4] == dash, bytes[7] == dash, bytes[10] | 0x20 == lowercaseT,
             bytes[13] == colon, bytes[16] == colon,

@@ -20,7 +20,7 @@ struct Draft: Sendable {
     init(
         project: String, request: GenerationRequest, references: [String], clientRequestID: String?
     ) throws {
-        guard Slug.isValid(project) else {
+        guard Slug.isValid(project), !project.hasPrefix("rvya_sk_") else {
             throw Mistake("'\(Check.shown(project))' is not the name of a project; see: usage project list")
         }
         // Before any of them is opened.

@@ -27,7 +27,8 @@ enum Check {
     static func shown(_ text: String, limit: Int = 60) -> String { Redaction(key: nil).clean(text, limit: limit) }
 
     static func slug(_ text: String, _ what: String) throws {
-        guard Slug.isValid(text) else {
+        // A key of the provider has the form of a name too, and must not become one by mistake.
+        guard Slug.isValid(text), !text.hasPrefix("rvya_sk_") else {
             throw ValidationError(
                 "'\(shown(text))' is not a name for a \(what); use 1 to 63 lower-case letters, digits, - or _, such as film-team."
             )

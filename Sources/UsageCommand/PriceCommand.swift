@@ -2,6 +2,7 @@ import Accounting
 import ArgumentParser
 import Ledger
 import Reporting
+import RivyaClient
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -71,7 +72,7 @@ struct PriceCommand: AsyncParsableCommand {
 
         private var moment: Date? {
             // The years that a month may have.
-            from.flatMap { try? Date($0, strategy: .iso8601) }.flatMap { Self.years.contains($0) ? $0 : nil }
+            from.flatMap(Timestamp.iso8601).flatMap { Self.years.contains($0) ? $0 : nil }
         }
 
         private static let years =

@@ -19,9 +19,8 @@ import Testing
             let place = Comment(rawValue: "seed \(seed), request \(number): \(request)")
             #expect(throws: Never.self, place) { try request.validate() }
             let body = request.encoded()
-            let sent = try #require(
-                try JSONSerialization.jsonObject(with: Data(body)) as? [String: Any], place)
-            #expect(isEqual(sent, request), place)
+            let sent = try JSONDecoder().decode(SentRequest.self, from: Data(body))
+            #expect(sent.isEqual(to: request), place)
             #expect(throws: Never.self, place) { try SandboxReading.accepts(request: body).get() }
         }
     }
@@ -99,35 +98,73 @@ import Testing
         let now = Date(timeIntervalSince1970: 1_778_457_600)
         return try draft.submission(.make(at: now), at: now).fingerprint
     }
+}
 
-    /// Whether what another parser reads is the request, each value of its own kind.
-    private func isEqual(_ sent: [String: Any], _ request: GenerationRequest) -> Bool {
-        var names: Set = ["model", "prompt"]
-        var params = sent["params"] as? [String: Any] ?? [:]
-        let items = params.removeValue(forKey: "referenceMediaItems") as? [[String: Any]] ?? []
-        if !request.parameters.isEmpty || !request.references.isEmpty { names.insert("params") }
-        if request.clientRequestID != nil { names.insert("client_request_id") }
-        return Set(sent.keys) == names && isIdentical(sent["model"], request.model)
-            && isIdentical(sent["prompt"], request.prompt)
-            && isIdentical(sent["client_request_id"], request.clientRequestID)
-            && params.count == request.parameters.count
-            && request.parameters.allSatisfy { isEqual(params[$0], $1) }
-            && items.count == request.references.count
-            && zip(items, request.references).allSatisfy {
-                isIdentical($0["url"], $1.url) && isIdentical($0["kind"], $1.kind) && isIdentical($0["name"], $1.name)
-                    && isIdentical($0["mimeType"], $1.mimeType)
+/// A request as another parser reads it. JSONSerialization would not do: it drops a byte order mark at the start of a text,
+/// and reads 0.9999999999999999 as 1.
+private struct SentRequest: Decodable {
+    enum Value: Decodable, Equatable {
+        case text([UInt8])
+        case number(Double)
+        case flag(Bool)
+        case files([[String: String]])
+
+        init(from decoder: any Swift.Decoder) throws {
+            let value = try decoder.singleValueContainer()
+            if let text = try? value.decode(String.self) {
+                self = .text(Array(text.utf8))
+            } else if let number = try? value.decode(Double.self) {
+                self = .number(number)
+            } else if let flag = try? value.decode(Bool.self) {
+                self = .flag(flag)
+            } else {
+                self = .files(try value.decode([[String: String]].self))
             }
-    }
-
-    private func isIdentical(_ sent: Any?, _ text: String?) -> Bool {
-        (sent as? String).map { Array($0.utf8) } == text.map { Array($0.utf8) }
-    }
-
-    private func isEqual(_ sent: Any?, _ value: ParameterValue) -> Bool {
-        switch value {
-        case .string(let text): isIdentical(sent, text)
-        case .number(let number): sent is NSNumber && !(sent is String) && (sent as? NSNumber)?.doubleValue == number
-        case .bool(let flag): (sent as? Bool) == flag
         }
+
+        init(_ value: ParameterValue) {
+            switch value {
+            case .string(let text): self = .text(Array(text.utf8))
+            case .number(let number): self = .number(number)
+            case .bool(let flag): self = .flag(flag)
+            }
+        }
+    }
+
+    let members: [String: Value]
+    let params: [String: Value]?
+
+    init(from decoder: any Swift.Decoder) throws {
+        var members: [String: Value] = [:]
+        let container = try decoder.container(keyedBy: Name.self)
+        for name in container.allKeys where name.stringValue != "params" {
+            members[name.stringValue] = try container.decode(Value.self, forKey: name)
+        }
+        self.members = members
+        params = try container.decodeIfPresent([String: Value].self, forKey: Name(stringValue: "params"))
+    }
+
+    private struct Name: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    /// Whether nothing was added, left out or changed, byte by byte, and each value is of its own kind.
+    func isEqual(to request: GenerationRequest) -> Bool {
+        var wanted: [String: Value] = ["model": Value(.string(request.model))]
+        wanted["prompt"] = request.prompt.map { Value(.string($0)) }
+        wanted["client_request_id"] = request.clientRequestID.map { Value(.string($0)) }
+        var wantedParams = request.parameters.mapValues { Value($0) }
+        if !request.references.isEmpty {
+            wantedParams["referenceMediaItems"] = .files(
+                request.references.map { file in
+                    var item = ["url": file.url, "kind": file.kind]
+                    (item["name"], item["mimeType"]) = (file.name, file.mimeType)
+                    return item
+                })
+        }
+        return members == wanted && params ?? [:] == wantedParams
     }
 }

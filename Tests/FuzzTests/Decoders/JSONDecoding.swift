@@ -37,9 +37,10 @@ extension Decoder {
         }
     }
 
-    /// Whether Foundation takes the bytes for UTF-16 or UTF-32, or skips a byte order mark.
+    /// Whether Foundation takes the bytes for UTF-16 or UTF-32, or drops a byte order mark, as it does within texts too.
     private static func isReadOtherwise(_ bytes: [UInt8]) -> Bool {
-        bytes.prefix(4).contains(0) || bytes.starts(with: [0xEF, 0xBB, 0xBF]) || bytes.starts(with: [0xFF, 0xFE])
+        bytes.prefix(4).contains(0) || bytes.firstRange(of: [0xEF, 0xBB, 0xBF]) != nil
+            || bytes.starts(with: [0xFF, 0xFE])
             || bytes.starts(with: [0xFE, 0xFF])
     }
 

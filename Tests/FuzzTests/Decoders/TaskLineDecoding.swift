@@ -14,10 +14,9 @@ extension Decoder {
             try hold(error is Mistake, "\(error) is no mistake")
             return try holdSentence("\(error)")
         }
-        let object = try? JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any]
-        if let object {
-            try hold(object["project"] as? String == line.project, "the project is another")
-            try hold(object["prompt"] as? String == line.request.prompt, "the prompt is another")
+        if let other = try? JSONDecoder().decode(Sent.self, from: Data(bytes)) {
+            try hold(other.project == line.project, "the project is another")
+            try hold(other.prompt == line.request.prompt, "the prompt is another")
         }
         // Files are looked at when a draft is made, and no input may choose which of this machine.
         guard line.references.isEmpty else { return }
@@ -30,6 +29,18 @@ extension Decoder {
             throw finding
         } catch {
             try holdSentence("\(error)")
+        }
+    }
+
+    /// What another parser reads of a line, and of a request.
+    private struct Sent: Decodable {
+        let project: String?
+        let prompt: String?
+        let clientRequestID: String?
+
+        enum CodingKeys: String, CodingKey {
+            case project, prompt
+            case clientRequestID = "client_request_id"
         }
     }
 
@@ -47,9 +58,9 @@ extension Decoder {
             try hold(!name.utf8.contains(0) && !value.utf8.contains(0), "a parameter that PostgreSQL cannot keep")
         }
         try hold(!first.clientRequestID.utf8.contains(0), "a client_request_id that PostgreSQL cannot keep")
-        let sent = try JSONSerialization.jsonObject(with: Data(body)) as? [String: Any]
-        try hold(sent?["prompt"] as? String == draft.request.prompt, "the prompt that is sent is another")
-        try hold(sent?["client_request_id"] as? String == id.description, "the task's id is not sent")
+        let sent = try JSONDecoder().decode(Sent.self, from: Data(body))
+        try hold(sent.prompt == draft.request.prompt, "the prompt that is sent is another")
+        try hold(sent.clientRequestID == id.description, "the task's id is not sent")
         guard ModelContract.of(draft.request.model) != nil else { return }
         if case .failure(let refused) = SandboxReading.accepts(request: body) {
             throw Finding(description: "the sandbox refuses what the contract admits: \(refused.message)")
