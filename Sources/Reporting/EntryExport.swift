@@ -53,7 +53,7 @@ public enum EntryExport {
                 // A line holds no control characters, so with these two nothing in it is quoted.
                 let copy =
                     "COPY (\(ReportQuery.entries.sql)) TO STDOUT WITH (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')"
-                try transaction.copyOut(Statement(copy), to: sink)
+                try transaction.copyOut(Statement(copy, name: ReportQuery.entries.name), to: sink)
                 return head
             }
         } catch {

@@ -75,7 +75,8 @@ struct DemoCommand: AsyncParsableCommand {
                     logger: Logger(label: "usage.provider"))
                 do {
                     try await work(books, ledger, client)
-                    try await compare(books, ledger, with: await sandbox.books.report())
+                    let provider = await sandbox.books.report()
+                    try await Books.open(as: .report, connections: 1, at: location) { try await compare($0, with: provider) }
                 } catch {
                     await client.shutdown()
                     throw error
@@ -128,7 +129,7 @@ struct DemoCommand: AsyncParsableCommand {
         return refusals
     }
 
-    private func compare(_ books: Books, _ ledger: Ledger, with provider: BooksReport) async throws {
+    private func compare(_ books: Books, with provider: BooksReport) async throws {
         let month = try await Report.currentMonth(of: "main", at: SystemClock.now, from: books.pool)
         let report = try await Report.make(
             ReportRequest(wallet: "main", month: month), from: books.pool, at: SystemClock.now)

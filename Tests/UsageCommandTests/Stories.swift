@@ -135,7 +135,7 @@ extension Story {
     /// The commands that only read, for books with a task `first` that has succeeded and a refusal.
     static let readers: [Command] = [
         ["tasks"], ["task", "TASK"], ["task", "REFUSAL"], ["price", "list"], ["budget", "show", "films"],
-        ["project", "list"], ["wallet"], ["verify"], ["report"], ["report", "--by", "model"],
+        ["project", "list"], ["wallet"], ["verify"], ["export"], ["report"], ["report", "--by", "model"],
         ["report", "--by", "day", "--format", "csv"], ["migrate", "--dry-run"],
         [
             "submit", "--project", "films", "--prompt", "A lighthouse", "--client-request-id", "first", "--wait",

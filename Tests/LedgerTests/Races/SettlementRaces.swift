@@ -9,10 +9,10 @@ extension Race {
     static let settlesOnce = Race(
         rule: "a hold ends once",
         mutants: [
-            Mutant("takes no lock", sign: "settlement_one_per_reservation", .function("settle", "FOR UPDATE;", ";")),
+            Mutant("takes no lock", sign: "settlement_one_per_reservation", .function("settle", "FOR UPDATE;", ";", times: 2)),
             Mutant(
                 "takes no lock, and nothing keeps two settlements apart", sign: "settlements: ",
-                .function("settle", "FOR UPDATE;", ";"),
+                .function("settle", "FOR UPDATE;", ";", times: 2),
                 .drop(constraint: "settlement_one_per_reservation", of: "settlement")),
             Mutant(
                 "does not look for a settlement, and nothing keeps two apart", sign: "settlements: ",
@@ -59,10 +59,10 @@ extension Race {
     static let acceptsOnce = Race(
         rule: "a task is accepted once",
         mutants: [
-            Mutant("takes no lock", sign: "acceptance_one_per_task", .function("accept", "FOR UPDATE;", ";")),
+            Mutant("takes no lock", sign: "acceptance_one_per_task", .function("accept", "FOR UPDATE;", ";", times: 2)),
             Mutant(
                 "takes no lock, and nothing keeps two acceptances apart", sign: "acceptances: ",
-                .function("accept", "FOR UPDATE;", ";"),
+                .function("accept", "FOR UPDATE;", ";", times: 2),
                 .drop(constraint: "acceptance_one_per_task", of: "acceptance"),
                 .drop(constraint: "acceptance_one_task_per_provider_task", of: "acceptance")),
             Mutant(
@@ -108,8 +108,8 @@ extension Race {
     static let acceptedAndReleased = Race(
         rule: "an acceptance and a release add up, whichever comes first",
         mutants: [
-            Mutant("settles without the lock", sign: "was told", .function("settle", "FOR UPDATE;", ";")),
-            Mutant("accepts without the lock", sign: "was told", .function("accept", "FOR UPDATE;", ";")),
+            Mutant("settles without the lock", sign: "was told", .function("settle", "FOR UPDATE;", ";", times: 2)),
+            Mutant("accepts without the lock", sign: "was told", .function("accept", "FOR UPDATE;", ";", times: 2)),
             Mutant(
                 "holds for a task that has ended", sign: "verify wallet_balance",
                 .function("accept", "ended.task_id IS NOT NULL AS ended", "false AS ended")),
