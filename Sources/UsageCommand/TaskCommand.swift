@@ -141,7 +141,8 @@ struct TaskCommand: AsyncParsableCommand {
             let outcome = try await Books.open { books in
                 let now = SystemClock.now
                 return try await books.ledger(of: wallet.wallet).settle(
-                    Settlement(resolving: id, charged: charge, by: by, reason: reason, at: now, recheckAt: now + recheckDelay))
+                    Settlement(
+                        resolving: id, charged: charge, by: by, reason: reason, at: now, recheckAt: now + recheckDelay))
             }
             switch outcome {
             case .settled: Terminal.note("Task \(id) has ended: \(charge) credits charged, the rest released.")

@@ -23,7 +23,9 @@ struct History: Sendable {
         // What happened to others while the task was under way may have been its lot too.
         let first = (own.first?.seconds ?? 0) - 2
         let last = (own.last?.seconds ?? world.tally.seconds) + 1
-        let around = world.tally.moments(about: [wallet, Tally.everybody]).filter { (first...last).contains($0.seconds) }
+        let around = world.tally.moments(about: [wallet, Tally.everybody]).filter {
+            (first...last).contains($0.seconds)
+        }
         for moment in (own + around).sorted(by: { $0.seconds < $1.seconds }) {
             lines.append("  after \(moment.seconds.short) s: \(moment.what)")
         }

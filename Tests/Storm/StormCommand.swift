@@ -67,7 +67,8 @@ struct StormCommand: AsyncParsableCommand {
         if skew { options.append("--skew") }
         let command = (["storm"] + options + (without.map { ["--without", $0] } ?? [])).joined(separator: " ")
         Report.note(
-            "\(command): \(plan.wallets.count) wallets, \(plan.workers.count) workers, from \(plan.start.ISO8601Format())")
+            "\(command): \(plan.wallets.count) wallets, \(plan.workers.count) workers, from \(plan.start.ISO8601Format())"
+        )
         let tally = Tally()
         let program = URL(filePath: CommandLine.arguments[0])
         let usage = program.deletingLastPathComponent().appending(path: "usage").path
