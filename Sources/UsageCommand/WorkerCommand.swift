@@ -25,6 +25,9 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The shortest wait between two status requests for a task.", valueName: "seconds"))
     var pollInterval = 5.0
 
+    @Option(help: ArgumentHelp("How long that wait grows to as a task grows old.", valueName: "seconds"))
+    var slowestPollInterval = 60.0
+
     @Option(help: ArgumentHelp("How old the reading of the balance may become.", valueName: "seconds"))
     var readingInterval = 60.0
 
@@ -51,7 +54,8 @@ struct WorkerCommand: AsyncParsableCommand {
             throw ValidationError("'\(concurrency)' is not a number of tasks in hand; write one from 1 to 1024.")
         }
         for (name, seconds) in [
-            ("--poll-interval", pollInterval), ("--reading-interval", readingInterval),
+            ("--poll-interval", pollInterval), ("--slowest-poll-interval", slowestPollInterval),
+            ("--reading-interval", readingInterval),
             ("--request-timeout", requestTimeout),
             ("--lease", lease), ("--retry-interval", retryInterval), ("--resend-window", resendWindow),
             ("--recheck-delay", recheckDelay),
@@ -65,7 +69,7 @@ struct WorkerCommand: AsyncParsableCommand {
             concurrency: concurrency, lease: .seconds(lease),
             polling: PollSchedule(
                 first: min(.seconds(2), .seconds(pollInterval)), interval: .seconds(pollInterval),
-                slowest: max(.seconds(60), .seconds(pollInterval))),
+                slowest: max(.seconds(slowestPollInterval), .seconds(pollInterval))),
             retry: RetryPolicy(
                 maximumAttempts: .max, baseDelay: min(.seconds(1), .seconds(retryInterval)),
                 maximumDelay: .seconds(retryInterval), maximumRetryAfter: .seconds(300)),

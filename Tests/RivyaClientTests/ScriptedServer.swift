@@ -48,8 +48,6 @@ final class ScriptedServer: Sendable {
         var requests: [Request] = []
         var held: [(channel: any Channel, bytes: String)] = []
         var mostHeld = 0
-        /// The connections that had a request.
-        var seen: Set<ObjectIdentifier> = []
         var repeated: String?
     }
 
@@ -105,12 +103,10 @@ final class ScriptedServer: Sendable {
     /// From now on, a request on a connection that had one before gets these bytes first.
     func repeatOnOldConnections(_ bytes: String) { state.withLock { $0.repeated = bytes } }
 
-    fileprivate func received(_ request: Request, on channel: any Channel) {
-        let repeated = state.withLock { state in
-            let isOld = !state.seen.insert(ObjectIdentifier(channel)).inserted
-            return isOld ? state.repeated : nil
+    fileprivate func received(_ request: Request, on channel: any Channel, isFirst: Bool) {
+        if !isFirst, let repeated = state.withLock({ $0.repeated }) {
+            channel.writeAndFlush(ByteBuffer(string: repeated), promise: nil)
         }
-        if let repeated { channel.writeAndFlush(ByteBuffer(string: repeated), promise: nil) }
         let step = state.withLock { state in
             state.requests.append(request)
             return state.steps.popFirst() ?? .answer(599, "the script has ended")
@@ -138,6 +134,7 @@ private final class ScriptedConnection: ChannelInboundHandler {
 
     private let server: ScriptedServer
     private var bytes: [UInt8] = []
+    private var hasHadRequest = false
 
     init(_ server: ScriptedServer) {
         self.server = server
@@ -158,7 +155,9 @@ private final class ScriptedConnection: ChannelInboundHandler {
             guard bytes.count >= end.upperBound + length else { return }
             let body = Array(bytes[end.upperBound..<(end.upperBound + length)])
             bytes.removeFirst(end.upperBound + length)
-            server.received(ScriptedServer.Request(head: head, body: body), on: context.channel)
+            server.received(
+                ScriptedServer.Request(head: head, body: body), on: context.channel, isFirst: !hasHadRequest)
+            hasHadRequest = true
         }
     }
 }

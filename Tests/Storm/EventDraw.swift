@@ -68,16 +68,16 @@ struct EventDraw {
         for side in [Event.Side.provider, .database] {
             if random.chance(0.6) { add(.cutConnections(side, withinBytes: random.int(0...800))) }
             if random.chance(0.15) { add(.refuseConnections(side, seconds: random.double(0.3...1.5))) }
-            guard random.chance(side == .provider ? 0.7 : 0.5) else { continue }
+            // Often and hard enough that two rounds already show most of it.
             var weather = RelayWeather()
-            if random.chance(0.6) { weather.cut = random.double(0.05...0.4) }
-            if random.chance(0.5) { weather.delay = random.double(0.05...0.3) }
-            if random.chance(0.3) { weather.hold = random.double(0.01...0.05) }
+            if random.chance(0.7) { weather.cut = random.double(0.05...0.3) }
+            if random.chance(0.7) { weather.delay = random.double(0.1...0.3) }
+            if random.chance(0.5) { weather.hold = random.double(0.01...0.05) }
             if side == .provider {
-                if random.chance(0.5) { weather.duplicate = random.double(0.05...0.4) }
-                if random.chance(0.4) { weather.garbage = random.double(0.02...0.2) }
+                if random.chance(0.7) { weather.duplicate = random.double(0.1...0.4) }
+                if random.chance(0.7) { weather.garbage = random.double(0.05...0.2) }
             }
-            add(.weather(side, weather, seconds: random.double(1.5...5)))
+            add(.weather(side, weather, seconds: random.double(2.5...5)))
         }
     }
 

@@ -12,7 +12,9 @@ struct Random: RandomNumberGenerator, Sendable {
 
     init(seed: UInt64, _ stream: Stream, _ number: Int = 0, _ part: Int = 0) {
         state = seed
-        for value in [stream.rawValue, UInt64(bitPattern: Int64(number)), UInt64(bitPattern: Int64(part))] { state = next() ^ value }
+        for value in [stream.rawValue, UInt64(bitPattern: Int64(number)), UInt64(bitPattern: Int64(part))] {
+            state = next() ^ value
+        }
     }
 
     mutating func next() -> UInt64 {

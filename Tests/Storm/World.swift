@@ -9,7 +9,8 @@ import RivyaSandbox
 struct World: Sendable {
     /// Times that are short enough for a storm, in seconds.
     static let workerArguments = [
-        "--poll-interval", "0.3", "--lease", "2", "--request-timeout", "2", "--reading-interval", "2",
+        "--poll-interval", "0.3", "--slowest-poll-interval", "1", "--lease", "2", "--request-timeout", "2",
+        "--reading-interval", "2",
         "--retry-interval", "2", "--resend-window", "6", "--recheck-delay", "4", "--concurrency", "8",
     ]
 

@@ -41,7 +41,9 @@ enum TurningPoint {
         var points: [(Date, String)] = []
         for year in years {
             for month in 1...12 {
-                guard let start = calendar.date(from: DateComponents(year: year, month: month, day: 1)) else { continue }
+                guard let start = calendar.date(from: DateComponents(year: year, month: month, day: 1)) else {
+                    continue
+                }
                 points.append((start, "month \(month) begins in \(name)"))
             }
             guard let leap = calendar.date(from: DateComponents(year: year, month: 2, day: 29)),
