@@ -34,12 +34,14 @@ package enum Timestamp {
     /// `Mon, 11 May 2026 00:00:00 GMT` (RFC 9110, IMF-fixdate), or nothing if it is anything else.
     static func http(_ text: String) -> Date? {
         let parts = text.split(separator: " ")
-        guard parts.count == 6, parts[5] == "GMT", parts[0].hasSuffix(","),
+        // Every part has its own width.
+        guard parts.map(\.utf8.count) == [4, 2, 3, 4, 8, 3], parts[5] == "GMT", parts[0].hasSuffix(","),
             let month = months.firstIndex(of: String(parts[2])),
             let day = number(Array(parts[1].utf8)[...]), let year = number(Array(parts[3].utf8)[...])
         else { return nil }
-        let clock = parts[4].split(separator: ":").map { number(Array($0.utf8)[...]) }
-        guard clock.count == 3, let hour = clock[0], let minute = clock[1], let second = clock[2],
+        let fields = parts[4].split(separator: ":")
+        let clock = fields.map { number(Array($0.utf8)[...]) }
+        guard fields.map(\.utf8.count) == [2, 2, 2], let hour = clock[0], let minute = clock[1], let second = clock[2],
             let whole = seconds(year, month + 1, day, hour, minute, second)
         else { return nil }
         return Date(timeIntervalSince1970: Double(whole))

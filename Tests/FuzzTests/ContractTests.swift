@@ -14,7 +14,7 @@ import Testing
         throws
     {
         var requests = RequestGenerator(random: SeededGenerator(state: seed))
-        for number in 0..<2000 {
+        for number in 0..<500 {
             let request = requests.admitted()
             let place = Comment(rawValue: "seed \(seed), request \(number): \(request)")
             #expect(throws: Never.self, place) { try request.validate() }
@@ -28,7 +28,7 @@ import Testing
     @Test(arguments: seeds) func `with one rule broken is refused in a sentence that names it`(seed: UInt64) throws {
         var requests = RequestGenerator(random: SeededGenerator(state: seed))
         var fields: Set<String> = []
-        for number in 0..<4000 {
+        for number in 0..<1500 {
             let broken = requests.broken()
             let place = Comment(rawValue: "seed \(seed), request \(number): \(broken.request)")
             let violation = #expect(throws: ContractViolation.self, place) { try broken.request.validate() }
@@ -46,7 +46,7 @@ import Testing
 
     @Test(arguments: seeds) func `has the fingerprint of its equals only`(seed: UInt64) throws {
         var requests = RequestGenerator(random: SeededGenerator(state: seed))
-        for number in 0..<1000 {
+        for number in 0..<300 {
             var request = requests.admitted()
             (request.references, request.clientRequestID) = ([], nil)
             // The same parameters, put in one by one in another order.

@@ -27,7 +27,7 @@ private struct SeededGenerator: RandomNumberGenerator {
 
     @Test(arguments: seeds) func `is found before anything is opened, or at the latest by the contract`(seed: UInt64) {
         var random = SeededGenerator(state: seed)
-        for number in 0..<5000 {
+        for number in 0..<1500 {
             let wrong = WrongArguments.make(number, using: &random)
             let place = Comment(rawValue: "seed \(seed): \(wrong)")
             let error = #expect(throws: (any Error).self, place) {
