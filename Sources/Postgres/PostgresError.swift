@@ -56,10 +56,10 @@ public struct PostgresError: Error, Equatable, Sendable, CustomStringConvertible
         case .cancelled, .decoding, .usage, .closed: return false
         case .server: break
         }
-        // Source: PostgreSQL manual, appendix A. 57014 is somebody's wish, 55P03 a lock that was not free, and 25006 a
-        // server that has become read-only, as after a failover.
+        // Source: PostgreSQL manual, appendix A. 57014 is somebody's wish, 55P03 a lock that was not free, 25006 a
+        // server that has become read-only, as after a failover, and class 58 the server's own disk or machine.
         guard let sqlState, sqlState != "57014" else { return false }
-        return ["55P03", "25006"].contains(sqlState) || ["08", "40", "53", "57"].contains(sqlState.prefix(2))
+        return ["55P03", "25006"].contains(sqlState) || ["08", "40", "53", "57", "58"].contains(sqlState.prefix(2))
     }
 
     /// The message, the server's code and the constraint.

@@ -47,7 +47,12 @@ final class Session {
         statementTimeout = configuration.statementTimeout
         // Notices may quote values and must not reach stderr; only a farewell matters.
         let receiver: PQnoticeReceiver = { context, result in
-            guard let context, let result, ServerError.field("V", of: result) == "FATAL" else { return }
+            guard let context, let result else { return }
+            // After a crash of another process, and at an immediate shutdown, it is only a warning, of class 57P.
+            let isFarewell =
+                ServerError.field("V", of: result) == "FATAL"
+                || ServerError.field("C", of: result)?.hasPrefix("57P") == true
+            guard isFarewell else { return }
             Unmanaged<Session>.fromOpaque(context).takeUnretainedValue().wasDismissed = true
         }
         PQsetNoticeReceiver(connection, receiver, Unmanaged.passUnretained(self).toOpaque())

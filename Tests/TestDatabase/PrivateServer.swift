@@ -19,13 +19,18 @@ public struct PrivateServer: Sendable {
     private let server: LocalPostgres
 
     /// Names a server in a new folder; it is not running yet.
-    public init(settings: [String: String] = [:]) {
+    ///
+    /// - Parameter programs: The folder of the server's programs; nil for the machine's own.
+    public init(settings: [String: String] = [:], programs: String? = nil) {
         let name = "\(TestServer.prefix)\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: 0 ... .max))"
-        self.init(home: "\(FileManager.default.temporaryDirectory.path())/\(name)", settings: settings)
+        self.init(
+            home: "\(FileManager.default.temporaryDirectory.path())/\(name)", settings: settings, programs: programs)
     }
 
-    init(home: String, settings: [String: String] = [:]) {
-        server = LocalPostgres(home: home, settings: settings, syncsToDisk: false)
+    init(home: String, settings: [String: String] = [:], programs: String? = nil) {
+        var environment = ProcessInfo.processInfo.environment
+        if let programs { environment["USAGE_POSTGRES_BIN"] = programs }
+        server = LocalPostgres(home: home, environment: environment, settings: settings, syncsToDisk: false)
         self.home = server.home
     }
 

@@ -13,6 +13,9 @@ public struct TestDatabase: Sendable {
         return scoped
     }
 
+    /// A logger that says nothing.
+    public static var logger: Logger { TestServer.logger }
+
     @TaskLocal static var scoped: TestDatabase?
 
     /// Makes a database that has the migrations, copied from a template that is migrated once.

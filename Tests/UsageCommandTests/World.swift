@@ -17,9 +17,8 @@ struct World: Sendable {
     /// to the provider's.
     static func with(
         _ settings: SandboxSettings = SandboxSettings(openingCredits: 10_000, secondsToFinish: 0.2), budget: Int = 420,
-        _ body: @Sendable (World) async throws -> Void
+        in database: TestDatabase = .current, _ body: @Sendable (World) async throws -> Void
     ) async throws {
-        let database = TestDatabase.current
         try await RivyaSandbox.withSandbox(settings: settings) { sandbox, url async throws in
             let usage = Program(environment: [
                 "DATABASE_URL": database.url, "RIVYA_BASE_URL": url, "RIVYA_API_KEY": SandboxSettings.defaultKey,
