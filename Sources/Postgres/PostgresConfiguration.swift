@@ -79,7 +79,9 @@ public struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomRe
     ///
     /// It ends the password at the first `@`, and takes what comes before a `/` or `?` for a host.
     private var hasAmbiguousPassword: Bool {
-        guard let scheme = ["postgresql://", "postgres://"].first(where: url.hasPrefix) else { return false }
+        // By bytes: as characters, a slash followed by a combining mark would not be found.
+        let schemes = ["postgresql://", "postgres://"]
+        guard let scheme = schemes.first(where: { url.utf8.starts(with: $0.utf8) }) else { return false }
         let bytes = url.utf8.dropFirst(scheme.utf8.count)
         guard let at = bytes.firstIndex(of: UInt8(ascii: "@")) else { return false }
         let user = bytes[..<at]
