@@ -20,14 +20,14 @@ public final class DatabaseClock: Sendable {
     /// Whether the database has told its time.
     var isSet: Bool { offset.withLock { $0 != nil } }
 
-    /// The time now.
+    /// The time now, and never later than it is: a task is not taken before its lease has ended.
     ///
     /// - Precondition: The database has been asked, as ``Ledger/databaseTime()`` does.
     public func now() -> Date {
         guard let range = offset.withLock(\.self) else {
             preconditionFailure("the database is asked for its time first")
         }
-        return Date(timeIntervalSinceReferenceDate: (range.lowerBound + range.upperBound) / 2 + seconds(at: .now))
+        return Date(timeIntervalSinceReferenceDate: range.lowerBound + seconds(at: .now))
     }
 
     /// Takes in what the database said its time was, at some moment after a statement was sent and before its answer

@@ -76,7 +76,9 @@ struct DemoCommand: AsyncParsableCommand {
                 do {
                     try await work(books, ledger, client)
                     let provider = await sandbox.books.report()
-                    try await Books.open(as: .report, connections: 1, at: location) { try await compare($0, with: provider) }
+                    try await Books.open(as: .report, connections: 1, at: location) {
+                        try await compare($0, with: provider)
+                    }
                 } catch {
                     await client.shutdown()
                     throw error

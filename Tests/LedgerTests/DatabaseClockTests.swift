@@ -27,6 +27,11 @@ import Testing
         #expect(distance(from: .sample) < 1)
     }
 
+    @Test func `is never ahead, however long a connection took to open`() {
+        clock.measure(.sample, sentAt: now - .seconds(3), answeredAt: now)
+        #expect(distance(from: .sample) < 1)
+    }
+
     @Test func `gets more exact with each answer`() {
         clock.measure(.sample + 4, sentAt: now, answeredAt: now + .seconds(8))
         clock.measure(.sample, sentAt: now - .seconds(1), answeredAt: now)

@@ -6,7 +6,8 @@ import Testing
         [], ["submit"], ["tasks"], ["task"], ["task", "show"], ["task", "resolve"], ["worker"], ["report"], ["project"],
         ["project", "create"], ["project", "list"], ["budget"], ["budget", "set"], ["budget", "show"], ["price"],
         ["price", "set"],
-        ["price", "list"], ["wallet"], ["wallet", "show"], ["wallet", "create"], ["verify"], ["export"], ["migrate"], ["postgres"],
+        ["price", "list"], ["wallet"], ["wallet", "show"], ["wallet", "create"], ["verify"], ["export"], ["migrate"],
+        ["postgres"],
         ["postgres", "start"], ["postgres", "stop"], ["postgres", "status"], ["sandbox"], ["demo"],
     ]
 

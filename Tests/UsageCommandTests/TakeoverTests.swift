@@ -39,8 +39,13 @@ struct `The tasks of a worker that is killed` {
             await world.sandbox.failNext(.slow, times: 4, on: .status)
             let killed = try world.usage.start(["worker"])
             try await world.wait(until: "SELECT count(*) FROM acceptance", is: 4)
+            // The slow answers are spent on the worker that dies.
+            while await world.sandbox.books.report(includingTasks: false).requests["status", default: 0] < 4 {
+                try await Task.sleep(for: .milliseconds(20))
+            }
             await world.sandbox.holdCreateAnswers()
             for number in 5...8 { try await world.submit("Scene \(number)") }
+            await world.sandbox.waitForHeldCreates(count: 4)
             try await world.wait(until: "SELECT count(*) FROM task_work WHERE leased", is: 8)
             let other = try world.usage.start(["worker"])
             try await world.wait(

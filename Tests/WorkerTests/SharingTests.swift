@@ -56,7 +56,7 @@ import Testing
         try await withScene { scene async throws in
             let id = try await scene.submit()
             await scene.sandbox.holdCreateAnswers()
-            let settings = WorkerSettings.quick { $0.lease = .seconds(2) }
+            let settings = WorkerSettings.quick { $0.lease = .seconds(3) }
             let leaseEnd = "SELECT (extract(epoch FROM due_at) * 1000)::bigint AS number FROM task_work"
             try await scene.withWorker(settings) { _ in
                 await scene.sandbox.waitForHeldCreates(count: 1)
@@ -64,7 +64,7 @@ import Testing
                     let first = try await scene.number(leaseEnd)
                     try await scene.until("the lease was extended past its end") {
                         let end = try await scene.number(leaseEnd)
-                        return end > first + 2000
+                        return end > first + 3000
                     }
                     await scene.sandbox.releaseCreateAnswers()
                     try await scene.until("it is charged") { try await scene.standing(of: id) == .succeeded }

@@ -9,7 +9,9 @@ extension Race {
     static let settlesOnce = Race(
         rule: "a hold ends once",
         mutants: [
-            Mutant("takes no lock", sign: "settlement_one_per_reservation", .function("settle", "FOR UPDATE;", ";", times: 2)),
+            Mutant(
+                "takes no lock", sign: "settlement_one_per_reservation",
+                .function("settle", "FOR UPDATE;", ";", times: 2)),
             Mutant(
                 "takes no lock, and nothing keeps two settlements apart", sign: "settlements: ",
                 .function("settle", "FOR UPDATE;", ";", times: 2),
