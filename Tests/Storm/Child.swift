@@ -99,9 +99,13 @@ struct Watchdog: Sendable {
         _ = fcntl(ends[1], F_SETFD, FD_CLOEXEC)
         let script = """
             cat >/dev/null
-            process=$(head -n 1 "$0/server/postgres/data/postmaster.pid" 2>/dev/null)
-            if [ -n "$process" ]; then kill -9 "$process"; fi
-            rm -rf "$0"
+            # A server that was being started at that moment comes up a little later.
+            for turn in 1 2 3 4 5 6 7 8; do
+                process=$(head -n 1 "$0/server/postgres/data/postmaster.pid" 2>/dev/null)
+                if [ -n "$process" ]; then kill -9 "$process"; fi
+                rm -rf "$0"
+                sleep 0.5
+            done
             kill -9 -$$
             """
         let child = try Child(
