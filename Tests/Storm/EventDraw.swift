@@ -15,6 +15,8 @@ struct EventDraw {
 
     /// Place for the events of one round among all numbers.
     static let numbersPerRound = 1000
+    /// Where the answer of the task that is named was lost, no client can tell that an answer is for another.
+    private static let faults = Fault.allCases.filter { $0 != .answerOfAnother }
 
     mutating func events() -> [Event] {
         drawCallers()
@@ -84,7 +86,7 @@ struct EventDraw {
     private mutating func drawProvider() {
         if random.chance(0.8) {
             var shares: [Fault: Double] = [:]
-            for _ in 0..<random.int(1...4) { shares[random.pick(Fault.allCases)] = random.double(0.1...0.6) }
+            for _ in 0..<random.int(1...4) { shares[random.pick(Self.faults)] = random.double(0.1...0.6) }
             add(.sandboxFaults(shares, seconds: random.double(1.5...5)))
         }
         if random.chance(0.3) { add(.holdCreates(seconds: random.double(0.5...4))) }

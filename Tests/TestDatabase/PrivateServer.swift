@@ -54,7 +54,11 @@ public struct PrivateServer: Sendable {
     /// Ends it the way a power failure does.
     public func kill() {
         guard let processID else { return }
+        // A session may outlive the first process by a moment, and answer; where the system lists them, they go with it.
+        let children =
+            (try? String(contentsOfFile: "/proc/\(processID)/task/\(processID)/children", encoding: .utf8)) ?? ""
         Self.send(SIGKILL, to: processID)
+        for child in children.split(separator: " ").compactMap({ Int32($0) }) { Self.send(SIGKILL, to: child) }
         // Its number may stay for a while after its end; its socket does not answer any more.
         while server.status().isRunning { usleep(1_000) }
     }
