@@ -49,7 +49,7 @@ public struct RivyaSandbox: Service {
                     try? await gracefulShutdown()
                     await heldAnswers.close()
                 }
-                try await application.run()
+                try await serve()
                 group.cancelAll()
             }
             await boundPort.resolve(.failure(.cannotStart("it was stopped")))
@@ -57,6 +57,22 @@ public struct RivyaSandbox: Service {
             let failure = SandboxError(startFailure: error, port: port)
             await boundPort.resolve(.failure(failure ?? .cannotStart("it was stopped")))
             throw failure ?? error
+        }
+    }
+
+    /// Serves until graceful shutdown; a cancellation is made one.
+    ///
+    /// A server that is cancelled drops a connection that it is just accepting, and SwiftNIO traps then ("Deinited
+    /// NIOAsyncWriter without calling finish()"). So the server is a task that no cancellation reaches.
+    private func serve() async throws {
+        var configuration = ServiceGroupConfiguration(services: [.init(service: application)], logger: logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(2)
+        let services = ServiceGroup(configuration: configuration)
+        let server = Task { try await services.run() }
+        try await withTaskCancellationHandler {
+            try await server.value
+        } onCancel: {
+            Task { await services.triggerGracefulShutdown() }
         }
     }
 
