@@ -149,7 +149,8 @@ if Context.environment["USAGE_FUZZ"] != nil {
     // A main of its own would stand beside the fuzzer's.
     let renamed = ["-entry-point-function-name", "usage_main"].flatMap { ["-Xfrontend", $0] }
     package.products = [.executable(name: "fuzz", targets: ["fuzz"])]
-    package.targets = package.targets.filter { $0.type != .test && $0.name != "TestDatabase" }.map { target in
+    package.targets = package.targets.filter { $0.type != .test && !["Storm", "TestDatabase"].contains($0.name) }.map {
+        target in
         guard target.type != .system else { return target }
         guard target.type == .executable else {
             target.swiftSettings = instrumented
