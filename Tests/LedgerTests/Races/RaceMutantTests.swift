@@ -14,7 +14,7 @@ import Testing
     func `catch every mutant of the rule`(race: Race, mutant: Mutant) async throws {
         let course = try await Course(changes: mutant.changes)
         var found: [String] = []
-        for number in 1...15 {
+        for number in 1...60 {
             found += try await race.run(Round(course: course, number: number))
             guard let finding = found.first(where: { $0.contains(mutant.sign) }) else { continue }
             return print("caught in round \(number), by '\(race.rule)': it \(mutant.name); \(finding)")
