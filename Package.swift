@@ -37,7 +37,7 @@ let package = Package(
         // Places at which a test lets the process die; nothing in a release build.
         .target(
             name: "FailurePoints",
-            swiftSettings: strict + [.define("FAILURE_POINTS", .when(configuration: .debug))]),
+            swiftSettings: strict + forTests),
         // An async client for PostgreSQL over libpq, and a private server for when there is none.
         .target(name: "Postgres", dependencies: ["CLibpq", "FailurePoints", logging], swiftSettings: strict),
         // Credits, months, budgets, refusals: values and rules, no I/O.
