@@ -19,6 +19,10 @@ let package = Package(
     products: [
         .executable(name: "usage", targets: ["UsageCommand"]),
         .library(name: "RivyaClient", targets: ["RivyaClient"]),
+        // What Benchmarks measures.
+        .library(
+            name: "UsageParts",
+            targets: ["Accounting", "Ledger", "Postgres", "RivyaClient", "RivyaSandbox", "UsageSQL", "Worker"]),
         .executable(name: "storm", targets: ["Storm"]),
     ],
     dependencies: [

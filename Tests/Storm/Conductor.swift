@@ -78,8 +78,6 @@ struct Conductor: Sendable {
         case .jumpClock(let point, let seconds):
             world.clock.jump(to: TurningPoint.all[point].moment - seconds)
             tally.count(.faults, "clock jump")
-            // As long as a worker takes what is due by its own clock, one that lives in the past takes nothing new.
-            fleet.renew()
         case .sandboxFaults, .holdCreates, .studio, .insufficientCredits: try await carryOutAtProvider(act)
         }
     }

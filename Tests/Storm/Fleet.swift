@@ -54,11 +54,6 @@ final class Fleet: Sendable {
         for child in frozen { child.send(SIGCONT) }
     }
 
-    /// Asks all workers to stop; each is started again at once, with the clock of the moment.
-    func renew() {
-        for child in running { child.send(SIGTERM) }
-    }
-
     /// Asks all workers to stop and starts no more; those that have not stopped within a minute are killed.
     func stop() async {
         state.withLock { $0.isStopping = true }
