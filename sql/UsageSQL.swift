@@ -30,6 +30,9 @@ public enum UsageSQL {
         migration("0024_grants.sql", PackageResources._024_grants_sql),
         migration("0025_parallel_safe.sql", PackageResources._025_parallel_safe_sql),
         migration("0026_task_credits.sql", PackageResources._026_task_credits_sql),
+        migration("0027_reservation_is_the_task.sql", PackageResources._027_reservation_is_the_task_sql),
+        migration("0028_reserve_in_few_statements.sql", PackageResources._028_reserve_in_few_statements_sql),
+        migration("0029_plans_of_the_books.sql", PackageResources._029_plans_of_the_books_sql),
     ]
 
     /// What `usage verify` asks of the entries, by file: the rows that a statement returns are the differences, each with the

@@ -93,7 +93,7 @@ import Testing
     /// The tables whose rows are added and never changed.
     static let entries = [
         "reservation", "refusal", "acceptance", "settlement", "correction", "recorded_error", "wallet_reading",
-        "budget_change", "entry_hash", "client_request", "task", "task_request", "price",
+        "budget_change", "entry_hash", "client_request", "task_request", "price",
     ]
 
     @Test func `can read entries and add to them, and cannot change them`() async throws {
@@ -160,20 +160,22 @@ import Testing
         "ALTER TABLE reservation DISABLE TRIGGER ALL",
         "ALTER TABLE reservation DROP CONSTRAINT reservation_amount_positive",
         "ALTER TABLE entry_hash ALTER hash DROP NOT NULL", "ALTER TABLE settlement OWNER TO CURRENT_USER",
-        "ALTER TABLE task ADD COLUMN mine int", "ALTER TABLE task ENABLE ROW LEVEL SECURITY",
-        "CREATE TRIGGER mine BEFORE INSERT ON task FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
-        "CREATE RULE mine AS ON DELETE TO task DO INSTEAD NOTHING", "CREATE INDEX mine ON task (model)",
+        "ALTER TABLE reservation ADD COLUMN mine int", "ALTER TABLE reservation ENABLE ROW LEVEL SECURITY",
+        "CREATE TRIGGER mine BEFORE INSERT ON reservation FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "CREATE RULE mine AS ON DELETE TO reservation DO INSTEAD NOTHING", "CREATE INDEX mine ON reservation (model)",
         "CREATE TABLE mine (a int)", "CREATE SCHEMA mine", "CREATE FUNCTION mine() RETURNS int LANGUAGE sql RETURN 1",
         "CREATE OR REPLACE FUNCTION entry_hash_after(previous bytea, line text) RETURNS bytea LANGUAGE sql RETURN previous",
         "CREATE OR REPLACE VIEW task_credits AS SELECT 1 AS wallet_id", "DROP VIEW entry", "DROP TABLE refusal",
-        "DROP FUNCTION available_credits", "ALTER FUNCTION reserve RENAME TO mine", "COMMENT ON TABLE task IS 'mine'",
-        "DO $$ BEGIN LOCK TABLE entry_hash IN ACCESS EXCLUSIVE MODE; END $$", "CLUSTER task USING task_key",
-        "REINDEX TABLE task", "SET session_replication_role = replica", "SET ROLE usage",
+        "DROP FUNCTION available_credits", "ALTER FUNCTION reserve RENAME TO mine",
+        "COMMENT ON TABLE reservation IS 'mine'",
+        "DO $$ BEGIN LOCK TABLE entry_hash IN ACCESS EXCLUSIVE MODE; END $$",
+        "CLUSTER reservation USING reservation_one_per_task",
+        "REINDEX TABLE reservation", "SET session_replication_role = replica", "SET ROLE usage",
         "SET SESSION AUTHORIZATION usage",
         "GRANT usage TO CURRENT_USER", "ALTER ROLE usage_service SUPERUSER",
         "CREATE ROLE mine", "DROP ROLE usage_report", "ALTER SYSTEM SET fsync = off",
         "ALTER DATABASE postgres SET a.b = 1",
-        "CREATE EXTENSION dblink", "COPY task TO PROGRAM 'true'", "COPY price FROM '/etc/passwd'",
+        "CREATE EXTENSION dblink", "COPY reservation TO PROGRAM 'true'", "COPY price FROM '/etc/passwd'",
         "SELECT pg_read_file('PG_VERSION')", "SELECT lo_import('/etc/passwd')", "SELECT pg_reload_conf()",
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'usage' LIMIT 1",
         "SELECT passwd FROM pg_shadow", "DELETE FROM usage_migration",

@@ -116,7 +116,6 @@ struct Tampering: Sendable, CustomTestStringConvertible {
     ]
 
     private static let states = [
-        Tampering("task_state", "no reservation", "DELETE FROM reservation WHERE task_id = \(endedTask)"),
         Tampering(
             "task_state", "its request was answered with another task",
             "UPDATE client_request SET task_id = gen_random_uuid() WHERE task_id = \(endedTask)"),
@@ -152,9 +151,16 @@ struct Tampering: Sendable, CustomTestStringConvertible {
     ]
 
     private static let orphans = [
-        orphan("a reservation of no task", "task", endedTask),
-        orphan("an acceptance of no reservation", "reservation", endedTask),
-        orphan("a settlement of no reservation", "reservation", endedTask),
+        orphan("an acceptance of no reservation", endedTask),
+        orphan("a settlement of no reservation", endedTask),
+        orphan("a request of no reservation", endedTask),
+        orphan("work for no reservation", openTask),
+        Tampering(
+            "task_state", "an error of no reservation",
+            "UPDATE recorded_error SET task_id = gen_random_uuid() WHERE task_id IS NOT NULL"),
+        Tampering(
+            "task_state", "a reservation at no price",
+            "UPDATE reservation SET price_id = -1 WHERE task_id = \(endedTask)"),
         Tampering(
             "task_state", "2 settlements",
             """
@@ -166,11 +172,9 @@ struct Tampering: Sendable, CustomTestStringConvertible {
             "UPDATE refusal SET task_id = \(endedTask) WHERE task_id = (SELECT task_id FROM refusal LIMIT 1)"),
     ]
 
-    /// A row that is taken out from under those that stand on it, past the foreign keys.
-    private static func orphan(_ finding: String, _ table: String, _ task: String) -> Tampering {
-        Tampering(
-            "task_state", finding,
-            "DELETE FROM \(table) WHERE task_id = \(task)")
+    /// A reservation that is taken out from under the rows that stand on it.
+    private static func orphan(_ finding: String, _ task: String) -> Tampering {
+        Tampering("task_state", finding, "DELETE FROM reservation WHERE task_id = \(task)")
     }
 
     private static let numbers = [

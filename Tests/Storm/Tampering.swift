@@ -33,7 +33,7 @@ enum Tampering: String, ExpressibleByArgument, CaseIterable, Sendable {
             try await world.books.execute(
                 """
                 WITH renamed AS (
-                    UPDATE task SET client_request_id = client_request_id || 'x'
+                    UPDATE reservation SET client_request_id = client_request_id || 'x'
                     WHERE (wallet_id, task_id) IN (SELECT wallet_id, task_id FROM task ORDER BY task_id LIMIT 1)
                     RETURNING wallet_id, task_id, client_request_id
                 )

@@ -1,9 +1,6 @@
 -- Each task has its hold, its request's answer, and a state that the diagram in docs/design.md allows; and each entry belongs
 -- to a task, once.
 WITH problem (wallet_id, task_id, found, expected) AS (
-    SELECT wallet_id, task_id, 'no reservation', 'a reservation'
-    FROM task WHERE NOT EXISTS (SELECT FROM reservation hold WHERE (hold.wallet_id, hold.task_id) = (task.wallet_id, task.task_id))
-    UNION ALL
     SELECT task.wallet_id, task.task_id, 'its request was answered with another task', 'this task'
     FROM task
     LEFT JOIN client_request asked ON asked.wallet_id = task.wallet_id AND asked.client_request_id = task.client_request_id
@@ -34,10 +31,6 @@ WITH problem (wallet_id, task_id, found, expected) AS (
     FROM settlement ended JOIN acceptance taken USING (wallet_id, task_id)
     WHERE ended.outcome = 'rejected' AND taken.entry_number < ended.entry_number
     UNION ALL
-    SELECT wallet_id, task_id, 'a reservation of no task', 'a task'
-    FROM reservation hold
-    WHERE NOT EXISTS (SELECT FROM task WHERE (task.wallet_id, task.task_id) = (hold.wallet_id, hold.task_id))
-    UNION ALL
     SELECT wallet_id, task_id, 'an acceptance of no reservation', 'a reservation'
     FROM acceptance taken
     WHERE NOT EXISTS (SELECT FROM reservation hold WHERE (hold.wallet_id, hold.task_id) = (taken.wallet_id, taken.task_id))
@@ -45,6 +38,23 @@ WITH problem (wallet_id, task_id, found, expected) AS (
     SELECT wallet_id, task_id, 'a settlement of no reservation', 'a reservation'
     FROM settlement ended
     WHERE NOT EXISTS (SELECT FROM reservation hold WHERE (hold.wallet_id, hold.task_id) = (ended.wallet_id, ended.task_id))
+    UNION ALL
+    SELECT wallet_id, task_id, 'work for no reservation', 'a reservation'
+    FROM task_work work
+    WHERE NOT EXISTS (SELECT FROM reservation hold WHERE (hold.wallet_id, hold.task_id) = (work.wallet_id, work.task_id))
+    UNION ALL
+    SELECT wallet_id, task_id, 'a request of no reservation', 'a reservation'
+    FROM task_request sent
+    WHERE NOT EXISTS (SELECT FROM reservation hold WHERE (hold.wallet_id, hold.task_id) = (sent.wallet_id, sent.task_id))
+    UNION ALL
+    SELECT wallet_id, task_id, 'an error of no reservation', 'a reservation'
+    FROM recorded_error error
+    WHERE task_id IS NOT NULL
+        AND NOT EXISTS (SELECT FROM reservation hold WHERE (hold.wallet_id, hold.task_id) = (error.wallet_id, error.task_id))
+    UNION ALL
+    SELECT wallet_id, task_id, 'a reservation at no price', 'a price'
+    FROM reservation hold
+    WHERE NOT EXISTS (SELECT FROM price WHERE (price.wallet_id, price.price_id) = (hold.wallet_id, hold.price_id))
     UNION ALL
     SELECT wallet_id, task_id, 'a correction of no settlement', 'a settlement'
     FROM correction later

@@ -38,10 +38,10 @@ extension Race {
                         """)),
                 Mutant(
                     "does not check the month", sign: "verify admission",
-                    .function("reserve", "AND v_used[v_month[i]] + v_amounts[i] <= v_limits[v_month[i]]", "")),
+                    .function("reserve", "AND v_used[v_in_month] + v_amount <= v_limits[v_in_month]", "")),
                 Mutant(
                     "does not count an admission for the next of its group", sign: "verify admission",
-                    .function("reserve", "v_used[v_month[i]] := v_used[v_month[i]] + v_amounts[i];", "")),
+                    .function("reserve", "v_used[v_in_month] := v_used[v_in_month] + v_amount;", "")),
                 Mutant(
                     "does not write what it used", sign: "verify admission",
                     .function("reserve", "counter.held_credits + moved.used - moved.counted", "counter.held_credits")),
@@ -50,19 +50,19 @@ extension Race {
             [
                 Mutant(
                     "does not check the day", sign: "verify admission",
-                    .function("reserve", "v_used[v_day[i]] + v_amounts[i] <= v_limits[v_day[i]]", "true")),
+                    .function("reserve", "v_used[v_in_day] + v_amount <= v_limits[v_in_day]", "true")),
                 Mutant(
                     "does not count an admission of the day for the next of its group", sign: "verify admission",
-                    .function("reserve", "v_used[v_day[i]] := v_used[v_day[i]] + v_amounts[i];", "NULL;")),
+                    .function("reserve", "v_used[v_in_day] := v_used[v_in_day] + v_amount;", "NULL;")),
             ]
         case .total:
             [
                 Mutant(
                     "does not check the total", sign: "verify admission",
-                    .function("reserve", "v_used[v_total[i]] + v_amounts[i] <= v_limits[v_total[i]]", "true")),
+                    .function("reserve", "v_used[v_in_total] + v_amount <= v_limits[v_in_total]", "true")),
                 Mutant(
                     "does not count an admission of the total for the next of its group", sign: "verify admission",
-                    .function("reserve", "v_used[v_total[i]] := v_used[v_total[i]] + v_amounts[i];", "NULL;")),
+                    .function("reserve", "v_used[v_in_total] := v_used[v_in_total] + v_amount;", "NULL;")),
             ]
         }
     }

@@ -10,36 +10,30 @@ extension Race {
     static let sameName = Race(
         rule: "a name is answered once",
         mutants: [
-            Mutant("takes no lock", sign: "client_request_answered_once", .function("reserve", "FOR UPDATE;", ";")),
+            Mutant("takes no lock", sign: "entry_hash_one_per_entry", .function("reserve", "FOR UPDATE;", ";")),
             Mutant(
                 "looks the name up before it takes the lock, and nothing keeps two answers apart", sign: "names: ",
                 .function("reserve", "FOR UPDATE;", ";"),
                 .function(
-                    "reserve", "INSERT INTO budget_counter AS made",
+                    "reserve", "FOR turn IN 1 .. 2 LOOP",
                     """
                     SELECT b.* INTO STRICT v_balance FROM wallet_balance b WHERE b.wallet_id = p_wallet_id FOR UPDATE;
                     v_available := available_credits(v_balance);
                     v_entry := v_balance.last_entry_number;
                     v_held := v_balance.held_credits;
-                    INSERT INTO budget_counter AS made
+                    FOR turn IN 1 .. 2 LOOP
                     """),
                 .drop(constraint: "client_request_answered_once", of: "client_request")),
             Mutant(
                 "does not look the name up", sign: "client_request_answered_once",
-                .function(
-                    "reserve", "ON known.wallet_id = p_wallet_id AND known.client_request_id = asked.client_request_id",
-                    "ON false")),
+                .function("reserve", "can_be_decided AND is_new AND turn = 1", "can_be_decided AND turn = 1")),
             Mutant(
                 "does not look the name up, and nothing keeps two answers apart", sign: "names: ",
-                .function(
-                    "reserve", "ON known.wallet_id = p_wallet_id AND known.client_request_id = asked.client_request_id",
-                    "ON false"),
+                .function("reserve", "can_be_decided AND is_new AND turn = 1", "can_be_decided AND turn = 1"),
                 .drop(constraint: "client_request_answered_once", of: "client_request")),
             Mutant(
                 "does not look for the name within the group, and nothing keeps two answers apart", sign: "names: ",
-                .function(
-                    "reserve", "ORDER BY asked.place) = 1 AS first_of_name",
-                    "ORDER BY asked.place) >= 1 AS first_of_name"),
+                .function("reserve", "can_be_decided AND is_new AND turn = 1", "can_be_decided AND is_new"),
                 .drop(constraint: "client_request_answered_once", of: "client_request")),
             Mutant(
                 "does not compare what was asked for", sign: "answers: the other question",

@@ -22,11 +22,11 @@ extension Race {
                 .function("reserve", "v_available := available_credits(v_balance);", "v_available := v_early;")),
             Mutant(
                 "does not check the wallet", sign: "overspent",
-                .function("reserve", "v_balance.gate IS NULL AND v_amounts[i] <= v_available", "v_balance.gate IS NULL")
+                .function("reserve", "v_balance.gate IS NULL AND v_amount <= v_available", "v_balance.gate IS NULL")
             ),
             Mutant(
                 "does not take an admission off for the next of its group", sign: "overspent",
-                .function("reserve", "v_available := v_available - v_amounts[i];", "")),
+                .function("reserve", "v_available := v_available - v_amount;", "")),
             Mutant(
                 "does not count what waits to be taken", sign: "verify wallet_balance",
                 .function(
@@ -112,7 +112,7 @@ extension Race {
             Mutant(
                 "admits through a closed gate", sign: "admitted after",
                 .function(
-                    "reserve", "v_balance.gate IS NULL AND v_amounts[i] <= v_available", "v_amounts[i] <= v_available")),
+                    "reserve", "v_balance.gate IS NULL AND v_amount <= v_available", "v_amount <= v_available")),
             Mutant(
                 "does not close the gate", sign: "admitted after",
                 .function("record_errors", "THEN 'guard_miss' ELSE b.gate END", "THEN b.gate ELSE b.gate END")),
