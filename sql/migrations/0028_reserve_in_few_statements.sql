@@ -85,8 +85,9 @@ BEGIN
     ), priced AS MATERIALIZED (
         SELECT asked.place, asked.client_request_id, asked.at, quote.price_id, quote.amount_credits,
                (SELECT project.project_id FROM project WHERE project.wallet_id = p_wallet_id AND project.slug = asked.project) AS project_id,
-               NOT EXISTS (SELECT FROM client_request known
-                           WHERE known.wallet_id = p_wallet_id AND known.client_request_id = asked.client_request_id) AS is_new
+               -- Not NOT EXISTS: that may be planned as one look at all names there are.
+               (SELECT known.task_id FROM client_request known
+                WHERE known.wallet_id = p_wallet_id AND known.client_request_id = asked.client_request_id) IS NULL AS is_new
         FROM asked LEFT JOIN quote USING (model, parameters, priced_at)
     ), named AS (
         SELECT priced.*, (at AT TIME ZONE v_time_zone)::date AS day, num_nulls(project_id, price_id) = 0 AS can_be_decided,
