@@ -56,20 +56,22 @@ extension SandboxEndpoint {
 
 /// A small generator whose output is the same everywhere. Source: Steele, Lea, Flood, "Fast splittable
 /// pseudorandom number generators", 2014.
-struct SplitMix64: RandomNumberGenerator, Sendable {
+package struct SplitMix64: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
-    init(state: UInt64) { self.state = state }
+    /// The generator that goes on from a state.
+    package init(state: UInt64) { self.state = state }
 
     /// The generator for one numbered thing in one stream of them.
-    init(seed: Int, stream: UInt64, number: UInt64) {
+    package init(seed: Int, stream: UInt64, number: UInt64) {
         var generator = SplitMix64(state: UInt64(bitPattern: Int64(seed)))
         generator.state = generator.next() ^ stream
         generator.state = generator.next() ^ number
         state = generator.next()
     }
 
-    mutating func next() -> UInt64 {
+    /// The next number.
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         return Self.mix(state)
     }
@@ -83,7 +85,8 @@ struct SplitMix64: RandomNumberGenerator, Sendable {
     }
 
     /// A number in 0 ..< 1.
-    mutating func fraction() -> Double { Double(next() >> 11) * 0x1p-53 }
+    package mutating func fraction() -> Double { Double(next() >> 11) * 0x1p-53 }
 
-    mutating func isHit(share: Double) -> Bool { fraction() < share }
+    /// Whether a thing that happens to this share of all happens now.
+    package mutating func isHit(share: Double) -> Bool { fraction() < share }
 }

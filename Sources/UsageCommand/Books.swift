@@ -15,13 +15,13 @@ struct Books {
 
     /// Opens the books for a body and closes them after it.
     ///
-    /// With `DATABASE_URL` the schema must be there; the private PostgreSQL is started, and its schema made, as needed.
+    /// Without a role it has all rights of the login. With `DATABASE_URL` the schema must be there; the private PostgreSQL is started, and its schema made, as needed.
     static func open<Value>(
-        as role: Role = .service, connections: Int = 2, at place: Location? = nil, _ body: (Books) async throws -> Value
+        as role: Role? = .service, connections: Int = 2, at place: Location? = nil, _ body: (Books) async throws -> Value
     ) async throws -> Value {
         let location = try place ?? Location.current()
         var configuration = location.configuration(connections: connections)
-        configuration.role = role.rawValue
+        configuration.role = role?.rawValue
         // The books are written in milliseconds; only reports take long.
         if role == .service { configuration.statementTimeout = .seconds(10) }
         let pool = ConnectionPool(configuration, logger: Logger(label: "usage.postgres"))

@@ -25,6 +25,7 @@ struct UsageCommand: AsyncParsableCommand {
             SubmitCommand.self, TasksCommand.self, TaskCommand.self, WorkerCommand.self, ReportCommand.self,
             ProjectCommand.self, BudgetCommand.self, PriceCommand.self, WalletCommand.self, VerifyCommand.self,
             ExportCommand.self, MigrateCommand.self, PostgresCommand.self, SandboxCommand.self, DemoCommand.self,
+            BenchDataCommand.self,
         ])
 
     static func main() async {
