@@ -22,7 +22,9 @@ let package = Package(
         // What Benchmarks measures.
         .library(
             name: "UsageParts",
-            targets: ["Accounting", "Ledger", "Postgres", "RivyaClient", "RivyaSandbox", "UsageSQL", "Worker"]),
+            targets: [
+                "Accounting", "Ledger", "Postgres", "Reporting", "RivyaClient", "RivyaSandbox", "UsageSQL", "Worker",
+            ]),
         .executable(name: "storm", targets: ["Storm"]),
     ],
     dependencies: [

@@ -1,12 +1,15 @@
 import ArgumentParser
-import Ledger
-import Postgres
-import RivyaClient
-import RivyaSandbox
-import UsageSQL
-import Worker
 
+/// The program of `scripts/benchmark`.
 @main
 struct Benchmark: AsyncParsableCommand {
-    func run() async throws { print("nothing yet") }
+    static let configuration = CommandConfiguration(
+        commandName: "benchmark", abstract: "Measures usage beside what one would write by hand, in the same run.",
+        subcommands: [RunCommand.self, CallersCommand.self], defaultSubcommand: RunCommand.self)
+
+    /// Every benchmark, in the order in which all of them run.
+    static let all: [any Measurement] = [
+        ReserveBenchmark.oneCaller, ReserveBenchmark.fiftyCallers, ReserveBenchmark.thousandCallers,
+        ReserveBenchmark.thousandProjects, ProcessesBenchmark(), LifecycleBenchmark(), ChainBenchmark(),
+    ]
 }

@@ -1,0 +1,53 @@
+import Postgres
+
+/// What the hash chain costs a reservation.
+struct ChainBenchmark: Measurement {
+    let name = "chain"
+    let summary = "50 callers reserve with and without the hash chain"
+
+    func run(_ stage: Stage) async throws -> Report {
+        let chained = try await stage.server.database("chain")
+        let unchained = try await stage.server.database("chain-without")
+        let with = try await OurBooks.make("with", in: chained)
+        let without = try await OurBooks.make("without", in: unchained)
+        let before = try await switchOff(in: unchained)
+        let series = try await stage.interleave([
+            Stage.Part("with the chain") { try await with.reserve(callers: 50, $0) },
+            Stage.Part("without") { try await without.reserve(callers: 50, $0) },
+        ])
+        var problems = try await with.problems() + without.problems() + chained.verify()
+        problems += try await unchained.verify(except: ["entry_hash"])
+        if try await hashes(in: unchained) != before {
+            problems.append("the chain was not switched off: the figures compare it with itself")
+        }
+        try await chained.drop()
+        try await unchained.drop()
+        let ratio = Ratio(series[0], to: series[1])
+        return Report(
+            series: series,
+            aims: [
+                Aim(
+                    "hash chain: at most 15 % of the reserve throughput",
+                    figure: "\(((1 - ratio.median) * 100).shown) % (\(((1 - ratio.most) * 100).shown) to "
+                        + "\(((1 - ratio.least) * 100).shown))", isReached: ratio.median >= 0.85)
+            ], problems: problems)
+    }
+
+    /// Makes new entries go without a line and a hash.
+    private func switchOff(in database: BenchmarkDatabase) async throws -> Int64 {
+        try await database.owner.execute(
+            """
+            CREATE OR REPLACE FUNCTION entry_line(e reservation) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN ''
+            """)
+        try await database.owner.execute(
+            """
+            CREATE OR REPLACE FUNCTION entry_hashes(p_wallet_id bigint, p_entry_numbers bigint[], p_lines text[])
+            RETURNS TABLE (entry_number bigint, hash bytea) LANGUAGE sql STABLE AS 'SELECT 1::bigint, NULL::bytea WHERE false'
+            """)
+        return try await hashes(in: database)
+    }
+
+    private func hashes(in database: BenchmarkDatabase) async throws -> Int64 {
+        try await database.owner.query("SELECT count(*) FROM entry_hash")[0].decode(at: 0)
+    }
+}

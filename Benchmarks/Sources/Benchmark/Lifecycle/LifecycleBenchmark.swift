@@ -1,0 +1,30 @@
+/// A task's whole life in the books: reserve, accept, settle.
+struct LifecycleBenchmark: Measurement {
+    let name = "lifecycle"
+    let summary = "reserve, accept and settle by 50 callers, beside the naive way with 50 clients"
+
+    func run(_ stage: Stage) async throws -> Report {
+        let database = try await stage.server.database(name)
+        let ours = try await OurBooks.make("ours", in: database)
+        let naive = try await NaiveBooks.make(in: database)
+        let script = try naive.lifecycle(clients: 50)
+        let series = try await stage.interleave([
+            Stage.Part("ours") { round in
+                let last = try await ours.lastEntry()
+                let sample = try await Callers(count: 50) { _ in try await ours.live() }
+                    .run(seconds: round.seconds, on: stage.server)
+                return try await sample.grouped(ours.groupSize(since: last))
+            },
+            Stage.Part("naive") { try await naive.run(script, $0) },
+        ])
+        let problems = try await naive.problems(areSettled: true) + ours.problems() + database.verify()
+        try await database.drop()
+        return Report(
+            series: series,
+            aims: [
+                Aim(
+                    "reserve, accept and settle, 50 callers: at least 15 times naive", Ratio(series[0], to: series[1]),
+                    atLeast: 15)
+            ], problems: problems)
+    }
+}
