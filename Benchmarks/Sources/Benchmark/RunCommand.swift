@@ -53,14 +53,14 @@ struct RunCommand: AsyncParsableCommand {
         defer { server.remove() }
         let stage = Stage(server: server, rounds: rounds, seconds: quick ? 1 : seconds)
         var results = Results(conditions: try await Conditions.find(stage))
-        print(results.conditions.text)
+        Progress.show(results.conditions.text)
         for one in Benchmark.all where names.isEmpty || names.contains(one.name) {
             Progress.note("\(one.name): \(one.summary)")
             do { results.add(try await one.run(stage), of: one) } catch {
                 // The others still say something.
                 results.add(Report(problems: ["it failed: \(error)"]), of: one)
             }
-            print(results.texts.last ?? "")
+            Progress.show(results.texts.last ?? "")
         }
         if let json { try results.json().write(to: URL(filePath: json)) }
         guard results.problems.isEmpty else {
@@ -70,7 +70,11 @@ struct RunCommand: AsyncParsableCommand {
     }
 }
 
-/// What is said on the way, on stderr.
+/// What is said on the way.
 enum Progress {
+    /// A result, on stdout and at once.
+    static func show(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
+
+    /// How far it is, on stderr.
     static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
 }

@@ -24,15 +24,16 @@ extension BenchmarkServer {
     /// CPU seconds of all of the server's processes so far, those that have ended included; nil where the system does not
     /// tell. Good to a hundredth of a second for each process.
     var cpuSeconds: Double? {
-        guard let first = ProcessTimes(processID) else { return nil }
-        var ticks = first.own + first.ended
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
-            guard let process = Int32(name), let times = ProcessTimes(process), times.parent == processID else {
-                continue
-            }
-            ticks += times.own + times.ended
+        // A process that is taken over by its parent while the others are read would be missed: then all are read again.
+        for _ in 0..<10 {
+            guard let before = ProcessTimes(processID) else { return nil }
+            let children = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+            let times = children.compactMap { Int32($0) }.compactMap(ProcessTimes.init).filter { $0.parent == processID }
+            guard let after = ProcessTimes(processID), after.ended == before.ended else { continue }
+            let ticks = ([after] + times).map { $0.own + $0.ended }.reduce(0, +)
+            return Double(ticks) / Double(sysconf(Int32(_SC_CLK_TCK)))
         }
-        return Double(ticks) / Double(sysconf(Int32(_SC_CLK_TCK)))
+        return nil
     }
 }
 

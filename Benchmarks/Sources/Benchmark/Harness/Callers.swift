@@ -4,6 +4,8 @@ struct Callers: Sendable {
     let count: Int
     /// One operation of the caller with a number from 0.
     let act: @Sendable (Int) async throws -> Void
+    /// Whether they stop before their time.
+    var isOver: @Sendable () -> Bool = { false }
 
     /// Lets them all ask until a moment, and waits for the last answers.
     func run(until end: ContinuousClock.Instant, on server: BenchmarkServer?) async throws -> Sample {
@@ -15,7 +17,7 @@ struct Callers: Sendable {
                 group.addTask {
                     var latencies: [Int64] = []
                     var asked = ContinuousClock.now
-                    while asked < end {
+                    while asked < end && !isOver() {
                         try await act(caller)
                         let answered = ContinuousClock.now
                         latencies.append((answered - asked).nanoseconds)

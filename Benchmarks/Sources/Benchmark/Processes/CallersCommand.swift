@@ -15,7 +15,7 @@ struct CallersCommand: AsyncParsableCommand {
     /// Seconds since 1970.
     @Option var startAt: Double
     @Option var seconds: Int
-    /// Refusals are answers too, instead of a mistake.
+    /// Ask until one is refused, which is a mistake otherwise.
     @Flag var untilRefused = false
 
     /// What is printed.
@@ -40,7 +40,8 @@ struct CallersCommand: AsyncParsableCommand {
         // Connects, and prepares the statement.
         try await reserve(0)
         try await Task.sleep(for: .seconds(max(0, startAt - Date().timeIntervalSince1970)))
-        let sample = try await Callers(count: callers, act: reserve)
+        let isOver: @Sendable () -> Bool = { count.refused.load(ordering: .relaxed) > 0 }
+        let sample = try await Callers(count: callers, act: reserve, isOver: isOver)
             .run(until: .now + .seconds(startAt + Double(seconds) - Date().timeIntervalSince1970), on: nil)
         await pool.close()
         let answer = Answer(

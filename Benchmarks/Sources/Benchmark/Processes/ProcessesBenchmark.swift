@@ -62,14 +62,14 @@ struct ProcessesBenchmark: Measurement {
     private func race(_ ours: OurBooks) async throws -> [String] {
         try await ours.ledger.createProject("tight", month: Credits(Self.tight * OurBooks.price + 1), at: Date())
         let answers = try await answers(
-            ours, "tight", Date().timeIntervalSince1970 + 1, 1, split: Self.split, untilRefused: true)
+            ours, "tight", Date().timeIntervalSince1970 + 1, 60, split: Self.split, untilRefused: true)
         let (reserved, refused) = (answers.map(\.reserved).reduce(0, +), answers.map(\.refused).reduce(0, +))
         ours.count(reserved: reserved)
         var problems: [String] = []
         if reserved != Int(Self.tight) {
             problems.append("of a budget for \(Self.tight) tasks \(reserved) were given out")
         }
-        if refused == 0 { problems.append("the race was over before the budget was: nothing is shown") }
+        if refused == 0 { problems.append("the race was over before the budget was, so nothing is shown") }
         return problems
     }
 
