@@ -28,7 +28,9 @@ public final class Ledger: Sendable {
     }
 
     private struct Queue {
-        var waiting: [Waiting] = []
+        var waiting: [UInt64: Waiting] = [:]
+        /// The numbers of those that wait, in the order in which they came, and of some that were withdrawn.
+        var order: [UInt64] = []
         var lastNumber: UInt64 = 0
         var isBeingWritten = false
     }
@@ -97,7 +99,8 @@ public final class Ledger: Sendable {
             // A cancellation before this point found nothing to withdraw.
             guard !Task.isCancelled else { return .turnAway(.cancelled) }
             guard queue.waiting.count < Ledger.queueLimit else { return .turnAway(.overloaded) }
-            queue.waiting.append(entry)
+            queue.waiting[entry.number] = entry
+            queue.order.append(entry.number)
             guard !queue.isBeingWritten else { return .wait }
             queue.isBeingWritten = true
             return .write
@@ -113,9 +116,7 @@ public final class Ledger: Sendable {
 
     /// Takes a cancelled caller out of the queue; once its group is being written, it gets the group's answer.
     private func withdraw(_ number: UInt64) {
-        let withdrawn = queue.withLock { queue in
-            queue.waiting.firstIndex { $0.number == number }.map { queue.waiting.remove(at: $0) }
-        }
+        let withdrawn = queue.withLock { $0.waiting.removeValue(forKey: number) }
         withdrawn?.caller.resume(returning: .failure(.cancelled))
     }
 
@@ -130,8 +131,8 @@ public final class Ledger: Sendable {
 
     private func turnAwayWaiting() {
         let waiting = queue.withLock { queue in
-            defer { queue.waiting = [] }
-            return queue.waiting
+            defer { (queue.waiting, queue.order) = ([:], []) }
+            return Array(queue.waiting.values)
         }
         let error = PostgresError(
             reason: .unreachable, message: "PostgreSQL does not answer; nothing was sent, try again in a moment")
@@ -140,19 +141,22 @@ public final class Ledger: Sendable {
 
     private func nextGroup() -> [Waiting]? {
         queue.withLock { queue in
-            var bytes = 0
-            let group = Array(
-                queue.waiting.prefix(Ledger.groupLimit).prefix { entry in
-                    defer { bytes += entry.act.bodyBytes }
-                    return bytes < Ledger.groupByteLimit
-                })
-            queue.waiting.removeFirst(group.count)
+            var (bytes, taken) = (0, 0)
+            var group: [Waiting] = []
+            for number in queue.order {
+                guard group.count < Ledger.groupLimit, bytes < Ledger.groupByteLimit else { break }
+                taken += 1
+                guard let entry = queue.waiting.removeValue(forKey: number) else { continue }
+                group.append(entry)
+                bytes += entry.act.bodyBytes
+            }
+            queue.order.removeFirst(taken)
             queue.isBeingWritten = !group.isEmpty
             return group.isEmpty ? nil : group
         }
     }
 
-    /// Writes a group; where one act spoils it, each is written alone, so that it spoils only itself.
+    /// Writes a group; where one act spoils it, its halves are written apart, and so on, so that it spoils only itself.
     private func write(_ acts: [Act], attempt: Int = 1) async -> [Result<Answer, LedgerError>] {
         do throws(PostgresError) {
             let group = try Group(acts, wallet: wallet.id)
@@ -162,9 +166,8 @@ public final class Ledger: Sendable {
             guard acts.count > 1, !error.isTransient, error.reason == .server || error.reason == .usage else {
                 return Array(repeating: .failure(.database(error)), count: acts.count)
             }
-            var answers: [Result<Answer, LedgerError>] = []
-            for act in acts { answers += await write([act]) }
-            return answers
+            let middle = acts.count / 2
+            return await write(Array(acts[..<middle])) + write(Array(acts[middle...]))
         }
     }
 }

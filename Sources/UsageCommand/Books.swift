@@ -17,7 +17,8 @@ struct Books {
     ///
     /// Without a role it has all rights of the login. With `DATABASE_URL` the schema must be there; the private PostgreSQL is started, and its schema made, as needed.
     static func open<Value>(
-        as role: Role? = .service, connections: Int = 2, at place: Location? = nil, _ body: (Books) async throws -> Value
+        as role: Role? = .service, connections: Int = 2, at place: Location? = nil,
+        _ body: (Books) async throws -> Value
     ) async throws -> Value {
         let location = try place ?? Location.current()
         var configuration = location.configuration(connections: connections)

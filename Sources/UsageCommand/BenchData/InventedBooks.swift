@@ -94,7 +94,9 @@ struct InventedBooks: Sendable {
     // MARK: What is going to happen
 
     private struct Event {
-        enum Kind: UInt8 { case reading, submission, busy, refusedRequest, noAnswer, acceptance, failedTask, settlement, correction }
+        enum Kind: UInt8 {
+            case reading, submission, busy, refusedRequest, noAnswer, acceptance, failedTask, settlement, correction
+        }
 
         let at: Int64
         let kind: Kind
@@ -203,7 +205,8 @@ struct InventedBooks: Sendable {
         while let reasons = refusal(of: project, amount, on: told.number) {
             told.refusals.append(
                 InventedDay.Refusal(
-                    id: InventedID(at: now, using: &random), entry: nextEntry(), project: project, model: model, at: now,
+                    id: InventedID(at: now, using: &random), entry: nextEntry(), project: project, model: model,
+                    at: now,
                     reasons: reasons))
             count(project, model, in: &told) { $0.refused += 1 }
             project = company.project(at: random.fraction())
@@ -275,7 +278,9 @@ struct InventedBooks: Sendable {
         var moved: Int64 = 0
         if balance.held == 0, balance.reading != nil {
             if balance.provider < usualDay * 10 { moved -= usualDay * 30 }
-            if random.isHit(share: 0.05), told.readings.isEmpty { moved += 42 * Int64.random(in: 1...5, using: &random) }
+            if random.isHit(share: 0.05), told.readings.isEmpty {
+                moved += 42 * Int64.random(in: 1...5, using: &random)
+            }
         }
         balance.unattributed += moved
         let entry = nextEntry()

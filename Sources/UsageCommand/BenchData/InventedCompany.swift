@@ -10,7 +10,8 @@ struct InventedModel: Sendable {
 
     // Only the first price is the provider's; the others are made up.
     static let all = [
-        InventedModel("kling-v2-5-turbo-pro", credits: 42, share: 70, parameters: #""duration":"5","aspect_ratio":"16:9""#),
+        InventedModel(
+            "kling-v2-5-turbo-pro", credits: 42, share: 70, parameters: #""duration":"5","aspect_ratio":"16:9""#),
         InventedModel("kling-2-6", credits: 35, share: 20, parameters: #""duration":"5","sound":"false""#),
         InventedModel("kling-3-0", credits: 60, share: 10, parameters: #""mode":"pro","duration":"5""#),
     ]
@@ -84,10 +85,11 @@ struct InventedCompany: Sendable {
             return share
         }
         // All together have more than the busiest month needs; some have less, and are refused at the month's end.
-        let busiest = Dictionary(grouping: tasksOfDays.indices) { day in
-            let date = PostgresDate(daysSinceEpoch2000: first.daysSinceEpoch2000 + day)
-            return date.year * 12 + date.month
-        }.values.map { $0.reduce(0) { $0 + tasksOfDays[$1] } }.max() ?? 0
+        let busiest =
+            Dictionary(grouping: tasksOfDays.indices) { day in
+                let date = PostgresDate(daysSinceEpoch2000: first.daysSinceEpoch2000 + day)
+                return date.year * 12 + date.month
+            }.values.map { $0.reduce(0) { $0 + tasksOfDays[$1] } }.max() ?? 0
         projects = (0..<count).map { number in
             let month = Double(busiest * Int(InventedCompany.usualCredits)) * sizes[number] / size
             let ease = [1.6, 1.3, 1.15, 1.5, 0.9][number % 5]

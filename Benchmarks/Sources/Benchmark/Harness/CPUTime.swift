@@ -28,7 +28,9 @@ extension BenchmarkServer {
         for _ in 0..<10 {
             guard let before = ProcessTimes(processID) else { return nil }
             let children = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-            let times = children.compactMap { Int32($0) }.compactMap(ProcessTimes.init).filter { $0.parent == processID }
+            let times = children.compactMap { Int32($0) }.compactMap(ProcessTimes.init).filter {
+                $0.parent == processID
+            }
             guard let after = ProcessTimes(processID), after.ended == before.ended else { continue }
             let ticks = ([after] + times).map { $0.own + $0.ended }.reduce(0, +)
             return Double(ticks) / Double(sysconf(Int32(_SC_CLK_TCK)))
