@@ -185,16 +185,3 @@ extension Group {
             schedules.map(\.state.rawValue), schedules.map(\.dueAt), schedules.map(\.polled))
     }
 }
-
-extension JSONB {
-    /// Texts by name, as a JSON object.
-    fileprivate init(object: [String: String]) { self.init(encoding: object) }
-
-    /// Texts, as a JSON array.
-    fileprivate init(array: [String]) { self.init(encoding: array) }
-
-    private init(encoding value: some Encodable) {
-        guard let data = try? JSONEncoder().encode(value) else { preconditionFailure("texts are always JSON") }
-        self.init(text: String(decoding: data, as: UTF8.self))
-    }
-}

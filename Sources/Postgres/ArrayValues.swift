@@ -25,7 +25,7 @@ extension PostgresEncodable {
             guard let length = Int32(exactly: bytes.count - start - 4) else {
                 throw .unencodable("an array's element is too long")
             }
-            withUnsafeBytes(of: length.bigEndian) { bytes.replaceSubrange(start..<(start + 4), with: $0) }
+            bytes.withUnsafeMutableBytes { $0.storeBytes(of: length.bigEndian, toByteOffset: start, as: Int32.self) }
         }
     }
 }

@@ -70,7 +70,8 @@ extension PostgresType {
     static func bytes(
         _ bytes: UnsafeRawBufferPointer?, type: PostgresType, among accepted: [PostgresType], count: Int? = nil
     ) throws(PostgresError) -> UnsafeRawBufferPointer {
-        let wanted = accepted.first.map(\.description) ?? ""
+        // Named only where it goes wrong: this runs for each value that is read.
+        var wanted: String { accepted.first?.description ?? "" }
         guard accepted.contains(type) else { throw .mismatch(wanted: wanted, found: type) }
         guard let bytes else { throw PostgresError(reason: .decoding, message: "wanted \(wanted), found NULL") }
         if let count, bytes.count != count { throw .malformed(type) }

@@ -143,33 +143,3 @@ extension UUID: PostgresEncodable, PostgresDecodable {
         return UUID(uuid: value.loadUnaligned(as: uuid_t.self))
     }
 }
-
-/// A JSON text, stored as `jsonb`.
-public struct JSONB: Hashable, Sendable, PostgresEncodable, PostgresDecodable {
-    /// A parameter is declared `jsonb`.
-    public static let postgresType = PostgresType.jsonb
-    /// The JSON, as it was given or as PostgreSQL writes it.
-    public let text: String
-
-    /// Takes a JSON text; PostgreSQL checks it.
-    public init(text: String) {
-        self.text = text
-    }
-
-    /// Appends the format's version and the text.
-    public func encode(into bytes: inout [UInt8]) throws(PostgresError) -> Bool {
-        bytes.append(1)
-        return try text.encode(into: &bytes)
-    }
-
-    /// Reads a `jsonb` or `json`.
-    public static func decode(_ bytes: UnsafeRawBufferPointer?, type: PostgresType) throws(PostgresError) -> JSONB {
-        var value = try PostgresType.bytes(bytes, type: type, among: [.jsonb, .json])
-        if type == .jsonb {
-            guard value.first == 1 else { throw .malformed(type) }
-            value = UnsafeRawBufferPointer(rebasing: value.dropFirst())
-        }
-        guard let text = String(validating: value, as: UTF8.self) else { throw .malformed(type) }
-        return JSONB(text: text)
-    }
-}

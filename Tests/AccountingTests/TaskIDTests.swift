@@ -24,6 +24,11 @@ import Testing
         #expect(ids.shuffled().sorted() == ids)
     }
 
+    @Test func `sorts by its time within a millisecond as well`() {
+        let ids = (0..<50).map { TaskID.make(at: now.addingTimeInterval(Double($0) / 100_000)).description }
+        #expect(ids.shuffled().sorted() == ids)
+    }
+
     @Test func `is never made twice`() {
         #expect(Set((0..<10_000).map { _ in TaskID.make(at: now) }).count == 10_000)
     }

@@ -135,6 +135,30 @@ import Testing
         #expect(!error.message.contains("123456"))
     }
 
+    @Test func `of texts become JSON that PostgreSQL reads back as the same texts`() async throws {
+        let odd = ["", "a\"b\\c/d", "\u{1}\u{8}\t\n\r\u{1F}\u{7F}", "Grüße, 世界 👩‍🚀", "\u{2028}", "{}", "null"]
+        #expect(try await texts(of: JSONB(array: odd)) == odd)
+        #expect(try await texts(of: JSONB(array: [])) == [])
+        for text in odd {
+            let row = try await TestDatabase.current.pool().query(
+                "SELECT $1::jsonb ->> $2", JSONB(object: [text: text]), text)[0]
+            #expect(try row.decode(at: 0, as: String.self) == text)
+        }
+        #expect(JSONB(object: [:]).text == "{}")
+        let many = Dictionary(uniqueKeysWithValues: (0..<20).map { ("name \($0)", "\($0)") })
+        let read = try await TestDatabase.current.pool().query("SELECT $1::jsonb::text", JSONB(object: many))[0]
+        #expect(
+            try JSONDecoder().decode([String: String].self, from: Data(read.decode(at: 0, as: String.self).utf8))
+                == many)
+    }
+
+    private func texts(of json: JSONB) async throws -> [String] {
+        try await TestDatabase.current.pool().query("SELECT ARRAY(SELECT jsonb_array_elements_text($1::jsonb))", json)[
+            0
+        ]
+        .decode(at: 0)
+    }
+
     @Test func `of JSON come back`() async throws {
         #expect(try await roundTrip(JSONB(text: "{\"b\": [1, 2]}")).text == "{\"b\": [1, 2]}")
         #expect(try await read("'[1]'::json", as: JSONB.self).text == "[1]")
