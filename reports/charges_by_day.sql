@@ -14,9 +14,10 @@ SELECT spent.day::text AS day,
        sum(spent.held_credits)::bigint AS held_credits,
        NULL::bigint AS budget_credits
 FROM day_total spent
-JOIN project USING (wallet_id, project_id)
 WHERE spent.wallet_id = current_setting('usage.wallet_id')::bigint
     AND spent.day >= current_setting('usage.first_day')::date AND spent.day < current_setting('usage.end_day')::date
-    AND current_setting('usage.project') IN ('', project.slug)
+    AND CASE WHEN (SELECT current_setting('usage.project') = '') THEN true ELSE spent.project_id = (
+        SELECT project_id FROM project
+        WHERE wallet_id = current_setting('usage.wallet_id')::bigint AND slug = current_setting('usage.project')) END
 GROUP BY spent.day::text
 ORDER BY spent.day::text COLLATE "C"

@@ -2,13 +2,14 @@
 -- prices. Session settings as in charges_by_project.sql. Credits are whole provider credits.
 SELECT used.model, price.amount_credits AS unit_credits, used.price_difference_credits
 FROM (
-    SELECT spent.model, sum(spent.price_difference_credits)::bigint AS price_difference_credits
-    FROM day_total spent
-    JOIN project USING (wallet_id, project_id)
-    WHERE spent.wallet_id = current_setting('usage.wallet_id')::bigint
-        AND spent.day >= current_setting('usage.first_day')::date AND spent.day < current_setting('usage.end_day')::date
-        AND current_setting('usage.project') IN ('', project.slug)
-    GROUP BY spent.model
+    SELECT model, sum(price_difference_credits)::bigint AS price_difference_credits
+    FROM month_spend
+    WHERE wallet_id = current_setting('usage.wallet_id')::bigint
+        AND day >= current_setting('usage.first_day')::date AND day < current_setting('usage.end_day')::date
+        AND CASE WHEN (SELECT current_setting('usage.project') = '') THEN true ELSE project_id = (
+            SELECT project_id FROM project
+            WHERE wallet_id = current_setting('usage.wallet_id')::bigint AND slug = current_setting('usage.project')) END
+    GROUP BY model
 ) AS used
 LEFT JOIN LATERAL (
     SELECT price.amount_credits

@@ -33,12 +33,16 @@ public enum UsageSQL {
         migration("0027_reservation_is_the_task.sql", PackageResources._027_reservation_is_the_task_sql),
         migration("0028_reserve_in_few_statements.sql", PackageResources._028_reserve_in_few_statements_sql),
         migration("0029_plans_of_the_books.sql", PackageResources._029_plans_of_the_books_sql),
+        migration("0030_indexes_of_lists.sql", PackageResources._030_indexes_of_lists_sql),
+        migration("0031_month_total.sql", PackageResources._031_month_total_sql),
     ]
 
     /// What `usage verify` asks of the entries, by file: the rows that a statement returns are the differences, each with the
     /// rule that it breaks.
     public static let proofs: [(name: String, rules: [String], statement: Statement)] = [
-        proof("totals", ["wallet_balance", "adds_up", "budget_counter", "day_total"], PackageResources.totals_sql),
+        proof(
+            "totals", ["wallet_balance", "adds_up", "budget_counter", "day_total", "month_total"],
+            PackageResources.totals_sql),
         proof("admission", ["admission"], PackageResources.admission_sql),
         proof("budget", ["budget"], PackageResources.budget_sql),
         proof("task_state", ["task_state"], PackageResources.task_state_sql),

@@ -97,19 +97,17 @@ public enum ReportError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension Report {
-    /// Makes a report, and hands its CSV, straight from COPY, to `csv` if there is one.
+    /// Makes a report from one snapshot of the books.
     ///
-    /// All is read from one snapshot, so the rows that were checked are the rows that are written. Nothing is handed out
-    /// before every row was found to add up.
+    /// There is none unless every row adds up.
     public static func make(
-        _ request: ReportRequest, from pool: ConnectionPool, at now: Date,
-        csv: (@Sendable (UnsafeRawBufferPointer) throws(PostgresError) -> Void)? = nil
+        _ request: ReportRequest, from pool: ConnectionPool, at now: Date
     ) async throws(ReportError) -> Report {
         let outcome: Result<Report, ReportError>
         do throws(PostgresError) {
             let options = TransactionOptions(isolation: .repeatableRead, readOnly: true)
             outcome = try await pool.transaction(options) { (transaction) throws(PostgresError) in
-                try read(request, in: transaction, at: now, csv: csv)
+                try read(request, in: transaction, at: now)
             }
         } catch {
             throw .database(error)
@@ -118,14 +116,11 @@ extension Report {
     }
 
     private static func read(
-        _ request: ReportRequest, in transaction: Transaction, at now: Date,
-        csv: (@Sendable (UnsafeRawBufferPointer) throws(PostgresError) -> Void)?
+        _ request: ReportRequest, in transaction: Transaction, at now: Date
     ) throws(PostgresError) -> Result<Report, ReportError> {
-        let set = try transaction.query(
-            ReportQuery.setPeriod, request.wallet, "\(request.month)-01", "\(request.month.next)-01",
-            request.project ?? "")
-        guard let wallet = set.first else { return .failure(.unknownWallet(request.wallet)) }
-        guard try wallet.decode("has_project") else { return .failure(.unknownProject(request.project ?? "")) }
+        let period = try setPeriod(
+            wallet: request.wallet, month: request.month, project: request.project, in: transaction)
+        if let unknown = period.unknown { return .failure(unknown) }
 
         var rows: [ReportRow] = []
         for row in try transaction.query(request.grouping.query) { rows.append(try ReportRow(row)) }
@@ -143,17 +138,26 @@ extension Report {
         }
         let readings = try transaction.query(ReportQuery.unattributed)
         let report = Report(
-            request: request, timeZone: try wallet.decode("time_zone"), generatedAt: now, rows: rows, total: total,
+            request: request, timeZone: period.timeZone, generatedAt: now, rows: rows, total: total,
             unitPrices: prices,
             unattributed: Credits(try readings.first?.decode("unattributed_credits") ?? 0),
             reading: try readings.first?.decode("reading_credits", as: Int64?.self).map(Credits.init))
-        if let csv {
-            _ = try transaction.copyOut(
-                Statement(
-                    "COPY (\(request.grouping.query.sql)) TO STDOUT WITH (FORMAT csv, HEADER)",
-                    name: "COPY \(request.grouping.query.name)"), to: csv)
-        }
         return .success(report)
+    }
+}
+
+extension Report {
+    /// Sets which month of which wallet and project the queries of a transaction read.
+    ///
+    /// - Returns: The wallet's time zone; or what there is not.
+    static func setPeriod(
+        wallet: String, month: Month, project: String?, in transaction: Transaction
+    ) throws(PostgresError) -> (timeZone: String, unknown: ReportError?) {
+        let set = try transaction.query(
+            ReportQuery.setPeriod, wallet, "\(month)-01", "\(month.next)-01", project ?? "")
+        guard let found = set.first else { return ("", .unknownWallet(wallet)) }
+        let hasProject: Bool = try found.decode("has_project")
+        return (try found.decode("time_zone"), hasProject ? nil : .unknownProject(project ?? ""))
     }
 }
 

@@ -15,7 +15,8 @@ struct Books {
 
     /// Opens the books for a body and closes them after it.
     ///
-    /// Without a role it has all rights of the login. With `DATABASE_URL` the schema must be there; the private PostgreSQL is started, and its schema made, as needed.
+    /// Without a role it has all rights of the login. With `DATABASE_URL` the schema must be there; the private PostgreSQL
+    /// is started, and its schema made, as needed.
     static func open<Value>(
         as role: Role? = .service, connections: Int = 2, at place: Location? = nil,
         _ body: (Books) async throws -> Value

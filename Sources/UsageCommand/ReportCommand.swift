@@ -60,11 +60,11 @@ struct ReportCommand: AsyncParsableCommand {
                     try await Report.currentMonth(of: wallet.wallet, at: now, from: books.pool)
                 }
             let request = ReportRequest(wallet: wallet.wallet, month: month, grouping: by, project: project)
+            let report = try await Report.make(request, from: books.pool, at: now)
             switch format {
-            case .csv: _ = try await Report.make(request, from: books.pool, at: now, csv: { output.write($0) })
-            case .json: output.write(try await Report.make(request, from: books.pool, at: now).json)
+            case .csv: output.write(report.csv)
+            case .json: output.write(report.json)
             case .table:
-                let report = try await Report.make(request, from: books.pool, at: now)
                 let hasColours = output.isTerminal && Terminal.hasColours
                 output.write(hasColours ? report.table(style: Terminal.colour) : report.table())
             }

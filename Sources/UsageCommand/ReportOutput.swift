@@ -11,12 +11,16 @@ import Synchronization
 
 /// Where a report goes: stdout, or a file that appears only once it is complete.
 final class ReportOutput: Sendable {
-    private struct Target {
+    fileprivate struct Target {
         var file: Int32
         /// The system's number of what went wrong; 0 while nothing has.
         var failure: Int32 = 0
         var isFinished = false
+        /// What is not written yet: rows come one by one, and a call of the system for each would cost more than the row.
+        var pending: [UInt8] = []
     }
+
+    private static let pieceBytes = 64 * 1024
 
     private let path: String?
     /// Where it is written until it is complete; nil for what is no file to be replaced, such as a pipe or a device.
@@ -55,13 +59,8 @@ final class ReportOutput: Sendable {
 
     func write(_ bytes: UnsafeRawBufferPointer) {
         target.withLock { target in
-            var offset = 0
-            while offset < bytes.count, target.failure == 0 {
-                let written = systemWrite(target.file, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
-                if written < 0, errno == EINTR { continue }
-                if written <= 0 { target.failure = written < 0 ? errno : EIO }
-                offset += max(written, 0)
-            }
+            target.pending.append(contentsOf: bytes)
+            if target.pending.count >= Self.pieceBytes { target.flush() }
         }
     }
 
@@ -70,6 +69,7 @@ final class ReportOutput: Sendable {
     /// - Throws: ``ReportError/unwritable(_:)`` if not all of it could be written.
     func finish() throws {
         try target.withLock { target in
+            target.flush()
             if partialPath != nil, target.failure == 0, fsync(target.file) != 0 { target.failure = errno }
             if path != nil { close(target.file) }
             if let path, let partialPath, target.failure == 0 {
@@ -79,6 +79,21 @@ final class ReportOutput: Sendable {
             guard target.failure != 0, path != nil || target.failure != EPIPE else { return }
             throw ReportError.unwritable("\(path ?? "stdout"): \(String(cString: strerror(target.failure)))")
         }
+    }
+}
+
+extension ReportOutput.Target {
+    mutating func flush() {
+        pending.withUnsafeBytes { bytes in
+            var offset = 0
+            while offset < bytes.count, failure == 0 {
+                let written = systemWrite(file, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
+                if written < 0, errno == EINTR { continue }
+                if written <= 0 { failure = written < 0 ? errno : EIO }
+                offset += max(written, 0)
+            }
+        }
+        pending.removeAll(keepingCapacity: true)
     }
 }
 

@@ -14,12 +14,23 @@ enum ListedState: String, ExpressibleByArgument, CaseIterable {
     case queued, sending, accepted, unknown, succeeded, failed, rejected, refused
 }
 
+/// How tasks are printed.
+enum TasksFormat: String, ExpressibleByArgument, CaseIterable {
+    case table, json, csv
+}
+
 struct TasksCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tasks", abstract: "List tasks and refusals, newest first.",
         discussion: """
+            With --month and --format csv, every task whose credits were held in that month, oldest first, is written as one \
+            row of CSV, however many there are: what it reserved = charged + released + held adds up to the month's report.
+
             EXAMPLE: what needs a person
               usage tasks --state unknown
+
+            EXAMPLE: all tasks of May, as a file for those who count for themselves
+              usage tasks --month 2026-05 --format csv --output may-tasks.csv
             """)
 
     @Option(help: "Only of this project.")
@@ -28,31 +39,55 @@ struct TasksCommand: AsyncParsableCommand {
     @Option(help: "Only in this state.")
     var state: ListedState?
 
-    @Option(help: "The most to list, 1 to 10000.")
-    var limit = 20
+    @Option(help: "The most to list, 1 to 10000; 20 without it.")
+    var limit: Int?
 
     @Option(help: ArgumentHelp("Only what is older than this task.", valueName: "task"))
     var before: String?
 
+    @Option(help: ArgumentHelp("With --format csv: every task of this month.", valueName: "yyyy-mm"))
+    var month: String?
+
+    @Option(help: "How to print it: table for people, json for programs, csv for every task of a month.")
+    var format = TasksFormat.table
+
+    @Option(help: ArgumentHelp("With --format csv: write it to this file instead of stdout.", valueName: "file"))
+    var output: String?
+
     @OptionGroup var wallet: WalletOption
-    @OptionGroup var format: FormatOption
 
     func validate() throws {
-        guard (1...10_000).contains(limit) else {
+        if let limit, !(1...10_000).contains(limit) {
             throw ValidationError("'\(limit)' is not a number of tasks to list; write one from 1 to 10000.")
+        }
+        if let month, Month(month) == nil {
+            throw ValidationError("'\(Check.shown(month))' is not a month; write it as 2026-05.")
+        }
+        if format == .csv {
+            guard month != nil else {
+                throw ValidationError("--format csv writes the tasks of a month; name it, such as --month 2026-05.")
+            }
+            guard state == nil, limit == nil, before == nil else {
+                throw ValidationError(
+                    "--format csv writes every task of the month; leave out --state, --limit and --before.")
+            }
+        } else if month != nil || output != nil {
+            throw ValidationError("--month and --output go with --format csv; add it.")
         }
         if let project { try Check.slug(project, "project") }
         if let before { _ = try TaskID.argument(before) }
     }
 
     func run() async throws {
+        if let month = month.flatMap({ Month($0) }) { return try await export(month) }
+        let limit = limit ?? 20
         let tasks = try await Books.open { books in
             try await books.ledger(of: wallet.wallet).tasks(
                 of: project, in: state?.rawValue, before: before.flatMap { TaskID($0) }, limit: limit)
         }
-        switch format.format {
+        switch format {
         case .json: Terminal.print(JSONOutput.text(tasks.map { TaskLine($0) }))
-        case .table:
+        case .table, .csv:
             var table = TextTable([
                 .text("task"), .text("project"), .text("model"), .text("state"), .number("reserved"),
                 .number("charged"),
@@ -69,6 +104,18 @@ struct TasksCommand: AsyncParsableCommand {
                 Terminal.note("Older ones: usage tasks --before \(last.id)")
             }
         }
+    }
+}
+
+extension TasksCommand {
+    private func export(_ month: Month) async throws {
+        let output = try ReportOutput(output)
+        let count = try await Books.open(as: .report, connections: 1) { books in
+            try await TaskExport.write(
+                wallet: wallet.wallet, month: month, project: project, from: books.pool, to: { output.write($0) })
+        }
+        try output.finish()
+        Terminal.note("\(count) tasks of wallet \(wallet.wallet) in \(month)")
     }
 }
 

@@ -118,7 +118,7 @@ import Testing
 
 @Suite(.books) struct `The reports' role` {
     private static let counters = [
-        "wallet_balance", "project", "budget", "budget_counter", "day_total", "task_work", "wallet",
+        "wallet_balance", "project", "budget", "budget_counter", "day_total", "month_total", "task_work", "wallet",
     ]
     /// Of these it sees whose they are, and not what was asked for.
     private static let requests = ["client_request", "task_request"]
@@ -229,7 +229,9 @@ import Testing
 }
 
 private let movers = [
-    "accept", "create_project", "create_wallet", "record_errors", "record_reading", "reserve", "set_budget", "settle",
+    "accept", "create_project", "create_wallet", "record_errors", "record_reading", "reserve", "seal_days",
+    "set_budget",
+    "settle",
 ]
 
 extension ConnectionPool {

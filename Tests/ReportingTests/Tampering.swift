@@ -14,7 +14,8 @@ struct Tampering: Sendable, CustomTestStringConvertible {
         self.sql = sql
     }
 
-    static let all = balances + entries + admissions + budgets + dayTotals + states + orphans + numbers
+    static let all =
+        balances + entries + admissions + budgets + dayTotals + monthTotals + states + orphans + numbers
 
     private static let studio = "(SELECT wallet_id FROM wallet WHERE slug = 'studio')"
     private static let idle = "(SELECT project_id FROM project WHERE slug = 'idle')"
@@ -113,6 +114,20 @@ struct Tampering: Sendable, CustomTestStringConvertible {
             UPDATE day_total SET charged_credits = charged_credits - 1, released_credits = released_credits + 1
             WHERE charged_credits = 1250
             """),
+    ]
+
+    private static let monthTotals = [
+        Tampering("month_total", "2026-05-01, trailer, kling", "UPDATE month_total SET errors = errors + 1"),
+        Tampering(
+            "month_total", "2026-05-01, trailer, veo-3",
+            """
+            UPDATE month_total SET charged_credits = charged_credits - 1, released_credits = released_credits + 1
+            WHERE model = 'veo-3'
+            """),
+        Tampering("month_total", "2026-05-01, advert, kling-v2-5-turbo-pro: none", "DELETE FROM month_total"),
+        Tampering(
+            "month_total", "2026-05-01, trailer", "UPDATE day_total SET sealed = false WHERE day = '2026-05-12'"),
+        Tampering("month_total", "2026-05-01, trailer", "UPDATE day_total SET sealed = true"),
     ]
 
     private static let states = [

@@ -13,7 +13,8 @@ import Testing
     @Test func `names its rules as it goes`() async throws {
         #expect(
             Verification.allRules == [
-                "wallet_balance", "adds_up", "budget_counter", "day_total", "admission", "budget", "task_state",
+                "wallet_balance", "adds_up", "budget_counter", "day_total", "month_total", "admission", "budget",
+                "task_state",
                 "entry_number", "entry_hash",
             ])
     }

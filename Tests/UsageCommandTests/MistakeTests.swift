@@ -45,6 +45,16 @@ struct NewcomersMistake: Sendable, CustomTestStringConvertible {
                 "The price book has no price for model 'kling-2-6'; set one with: usage price set kling-2-6 --credits N"
         ),
         NewcomersMistake(
+            testDescription: "tasks as CSV without a month", arguments: ["tasks", "--format", "csv"], status: 64,
+            sentence: "--format csv writes the tasks of a month; name it, such as --month 2026-05."),
+        NewcomersMistake(
+            testDescription: "a month's tasks in another form", arguments: ["tasks", "--month", "2026-05"], status: 64,
+            sentence: "--month and --output go with --format csv; add it."),
+        NewcomersMistake(
+            testDescription: "the newest tasks as CSV",
+            arguments: ["tasks", "--month", "2026-05", "--format", "csv", "--limit", "5"], status: 64,
+            sentence: "--format csv writes every task of the month; leave out --state, --limit and --before."),
+        NewcomersMistake(
             testDescription: "no prompt", arguments: ["submit", "--project", "films"], status: 64,
             sentence: "The prompt is missing; give it with --prompt \"A lighthouse at dawn\"."),
         NewcomersMistake(

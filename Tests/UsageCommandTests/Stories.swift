@@ -134,7 +134,8 @@ extension Story {
 
     /// The commands that only read, for books with a task `first` that has succeeded and a refusal.
     static let readers: [Command] = [
-        ["tasks"], ["task", "TASK"], ["task", "REFUSAL"], ["price", "list"], ["budget", "show", "films"],
+        ["tasks"], ["tasks", "--month", "2026-11", "--format", "csv"], ["task", "TASK"], ["task", "REFUSAL"],
+        ["price", "list"], ["budget", "show", "films"],
         ["project", "list"], ["wallet"], ["verify"], ["export"], ["report"], ["report", "--by", "model"],
         ["report", "--by", "day", "--format", "csv"], ["migrate", "--dry-run"],
         [

@@ -1,4 +1,4 @@
--- Every running total equals the entries: each day total, each budget's counter, each wallet's balance. The entries are read
+-- Every running total equals the entries: each day and month total, each budget's counter, each wallet's balance. The entries are read
 -- once; what they come to by day, project and model is then summed up further.
 WITH credits AS MATERIALIZED (
     SELECT wallet_id, day, project_id, model, count(*) AS tasks, count(*) FILTER (WHERE outcome = 'succeeded') AS succeeded,
@@ -107,6 +107,26 @@ FROM (
     FROM day_total
 ) AS kept
 FULL JOIN day_figures AS counted USING (wallet_id, day, project_id, model)
+JOIN wallet USING (wallet_id)
+JOIN project USING (wallet_id, project_id)
+WHERE kept.figures IS DISTINCT FROM counted.figures
+UNION ALL
+SELECT 'month_total', wallet.slug, format('%s, %s, %s', month, project.slug, model), coalesce(kept.figures, 'none'),
+       coalesce(counted.figures, 'none')
+FROM (
+    SELECT wallet_id, month, project_id, model,
+           format('tasks %s, succeeded %s, failed %s, refused %s, errors %s, reserved %s, charged %s, released %s, held %s, price difference %s',
+                  tasks, succeeded, failed, refused, errors, reserved_credits, charged_credits, released_credits, held_credits,
+                  price_difference_credits) AS figures
+    FROM month_total
+) AS kept
+FULL JOIN (
+    SELECT wallet_id, period_start('month', day) AS month, project_id, model,
+           format('tasks %s, succeeded %s, failed %s, refused %s, errors %s, reserved %s, charged %s, released %s, held %s, price difference %s',
+                  sum(tasks), sum(succeeded), sum(failed), sum(refused), sum(errors), sum(reserved_credits), sum(charged_credits),
+                  sum(released_credits), sum(held_credits), sum(price_difference_credits)) AS figures
+    FROM day_total WHERE sealed GROUP BY 1, 2, 3, 4
+) AS counted USING (wallet_id, month, project_id, model)
 JOIN wallet USING (wallet_id)
 JOIN project USING (wallet_id, project_id)
 WHERE kept.figures IS DISTINCT FROM counted.figures

@@ -75,6 +75,8 @@ struct BooksLoader {
             try rows.copy(into: transaction)
             try write(balance, in: transaction)
             guard let first = days.first, let last = days.last else { return }
+            _ = try transaction.query(
+                "SELECT seal_days($1, DATE '2000-01-01' + $2::int)", walletID, Int32(last.number - 1))
             try chain(
                 from: first.start, to: last.start + InventedDay.length,
                 before: first.firstEntry, in: transaction)

@@ -32,15 +32,6 @@ struct DayRows {
             $0.append($1.id)
             $0.append(fingerprint(of: $1.id))
         }
-        try copy(
-            "task", ["task_id", "project_id", "model", "client_request_id", "submitted_at"], \.tasks, into: transaction
-        ) {
-            $0.append($1.id)
-            $0.append(projectIDs[$1.project])
-            $0.append(InventedModel.all[$1.model].name)
-            $0.append(name(of: $1.id))
-            $0.append($1.submittedAt)
-        }
         try copy("task_request", ["task_id", "body", "stored_at"], \.tasks, into: transaction) {
             $0.append($1.id)
             $0.append(InventedModel.all[$1.model].body)
@@ -71,7 +62,7 @@ struct DayRows {
             "reservation",
             [
                 "task_id", "entry_number", "project_id", "model", "price_id", "amount_credits", "wallet_held_credits",
-                "day", "reserved_at", "recorded_at",
+                "day", "client_request_id", "reserved_at", "recorded_at",
             ], \.tasks, into: transaction
         ) {
             $0.append($1.id)
@@ -82,6 +73,7 @@ struct DayRows {
             $0.append($1.credits)
             $0.append($1.walletHeld)
             $0.append(day(of: $1.submittedAt))
+            $0.append(name(of: $1.id))
             $0.append($1.submittedAt)
             $0.append($1.submittedAt + 1000)
         }

@@ -43,8 +43,12 @@ extension Decoder {
             try hold(command.month.map { Month($0) != nil } ?? true, "a month that is none")
             try hold(command.project.map(Slug.isValid) ?? true, "a project that is none")
         case let command as TasksCommand:
-            try hold((1...10_000).contains(command.limit), "\(command.limit) tasks")
+            try hold(command.limit.map((1...10_000).contains) ?? true, "a number of tasks out of bounds")
+            try hold(command.month.map { Month($0) != nil } ?? true, "a month that is none")
+            try hold((command.format == .csv) == (command.month != nil), "a month in a form that lists the newest")
             try hold(command.before.map { TaskID($0) != nil } ?? true, "an id that is none")
+        case let command as BenchDataCommand:
+            try hold((1...100_000_000).contains(command.tasks), "a number of tasks out of bounds")
         case let command as BudgetCommand.Set:
             for limit in [command.month, command.day, command.total] {
                 try hold(limit.map(credits.contains) ?? true, "a limit out of bounds")

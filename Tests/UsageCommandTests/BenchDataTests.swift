@@ -1,0 +1,52 @@
+import Foundation
+import Postgres
+import TestDatabase
+import Testing
+import UsageSQL
+
+@Suite(.database(migrations: UsageSQL.migrations)) struct `Invented books` {
+    @Test func `are proved like real ones, and go into an empty database only`() async throws {
+        let usage = Program(environment: ["DATABASE_URL": TestDatabase.current.url])
+        let made = try await usage.run("bench-data", "--tasks", "4000", "--projects", "5", "--months", "3")
+        #expect(made.status == 0, "\(made.errors)")
+        let proved = try await usage.run("verify")
+        #expect(proved.status == 0, "\(proved.output)")
+        // All that can happen has happened.
+        for table in [
+            "reservation", "refusal", "acceptance", "settlement", "correction", "recorded_error", "wallet_reading",
+            "budget_change",
+        ] {
+            #expect(
+                try await Self.texts(Statement("SELECT EXISTS (SELECT FROM \(table))::text")) == ["true"], "\(table)")
+        }
+        #expect(try await Self.texts("SELECT count(*)::text FROM reservation") == ["4000"])
+
+        let again = try await usage.run("bench-data", "--tasks", "1")
+        #expect(again.status == 1)
+        #expect(
+            again.errors == "Error: This database has entries already; invented books go into an empty one only.\n")
+    }
+
+    @Test func `give each task to the CSV of its month once`() async throws {
+        let usage = Program(environment: ["DATABASE_URL": TestDatabase.current.url])
+        let made = try await usage.run("bench-data", "--tasks", "1000", "--projects", "5", "--months", "2")
+        #expect(made.status == 0, "\(made.errors)")
+        var tasks = Set<Substring>()
+        let months = try await Self.texts("SELECT DISTINCT to_char(day, 'YYYY-MM') FROM reservation")
+        for month in months {
+            let listed = try await usage.run("tasks", "--month", month, "--format", "csv")
+            #expect(listed.status == 0, "\(listed.errors)")
+            for line in listed.output.split(separator: "\n").dropFirst() {
+                #expect(tasks.insert(line.prefix(36)).inserted)
+            }
+        }
+        #expect(tasks.count == 1000)
+    }
+
+    private static func texts(_ query: Statement) async throws -> [String] {
+        let pool = TestDatabase.current.pool()
+        let rows = try await pool.query(query)
+        await pool.close()
+        return try rows.map { row throws(PostgresError) in try row.decode(at: 0) }
+    }
+}
