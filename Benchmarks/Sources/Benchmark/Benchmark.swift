@@ -11,5 +11,6 @@ struct Benchmark: AsyncParsableCommand {
     static let all: [any Measurement] = [
         ReserveBenchmark.oneCaller, ReserveBenchmark.fiftyCallers, ReserveBenchmark.thousandCallers,
         ReserveBenchmark.thousandProjects, ProcessesBenchmark(), LifecycleBenchmark(), ChainBenchmark(),
+        ReportBenchmark.million, ReportBenchmark.tenMillion, ExportBenchmark(), StartBenchmark(),
     ]
 }
