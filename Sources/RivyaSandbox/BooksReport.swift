@@ -16,6 +16,8 @@ public struct BooksReport: Codable, Equatable, Sendable {
     public var tasks: [TaskLine]
     /// Requests by endpoint since the sandbox started, whatever became of them.
     public var requests: [String: Int]
+    /// The most requests that were under way at one moment.
+    public var mostRequestsAtOnce = 0
     /// Faults that requests and new tasks have met since then, by kind.
     public var faults: [String: Int]
 

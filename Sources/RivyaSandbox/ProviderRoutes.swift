@@ -101,6 +101,8 @@ struct ProviderRoutes: Sendable {
         _ endpoint: SandboxEndpoint, _ headers: HTTPFields, _ context: SandboxContext,
         _ act: (SandboxBooks.OpenedRequest, Int) async throws(ProviderError) -> Answer
     ) async throws -> Response {
+        books.requestsUnderWay.begin()
+        defer { books.requestsUnderWay.end() }
         let opened = await books.open(endpoint, authorization: headers[.authorization])
         if let early = opened.faults.lazy.compactMap({ $0.earlyError(opened.settings.faults) }).first {
             return early.answer(requestID: opened.id).response

@@ -23,6 +23,7 @@ public actor SandboxBooks {
     private var requestsByEndpoint: [SandboxEndpoint: Int] = [:]
     private var requestCount: UInt64 = 0
     private var faultCounts: [Fault: Int] = [:]
+    nonisolated let requestsUnderWay = RequestsUnderWay()
 
     /// Books with nothing in them but the opening balances.
     ///
@@ -328,7 +329,7 @@ public actor SandboxBooks {
         return BooksReport(
             at: now.iso8601, accounts: accounts, totals: accounts.reduce(into: .init()) { $0.add($1.totals) },
             tasks: includingTasks ? tasks.map { $0.line(account: wallets[$0.wallet].name, at: now) } : [],
-            requests: Dictionary(uniqueKeysWithValues: requests),
+            requests: Dictionary(uniqueKeysWithValues: requests), mostRequestsAtOnce: requestsUnderWay.most,
             faults: Dictionary(uniqueKeysWithValues: faultCounts.map { ($0.key.rawValue, $0.value) }))
     }
 }
