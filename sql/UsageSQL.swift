@@ -35,6 +35,8 @@ public enum UsageSQL {
         migration("0029_plans_of_the_books.sql", PackageResources._029_plans_of_the_books_sql),
         migration("0030_indexes_of_lists.sql", PackageResources._030_indexes_of_lists_sql),
         migration("0031_month_total.sql", PackageResources._031_month_total_sql),
+        migration("0032_task_queue.sql", PackageResources._032_task_queue_sql),
+        migration("0033_settle_by_key.sql", PackageResources._033_settle_by_key_sql),
     ]
 
     /// What `usage verify` asks of the entries, by file: the rows that a statement returns are the differences, each with the

@@ -14,7 +14,6 @@ enum Act: Sendable {
     case accept(Acceptance)
     case settle(Settlement)
     case record(RecordedError)
-    case schedule(Schedule)
 
     /// The size of the request that comes with it.
     var bodyBytes: Int {
@@ -51,10 +50,6 @@ struct Group {
         add(acts.places { if case .settle(let settlement) = $0 { settlement } else { nil } }) {
             Group.settle($0, wallet)
         }
-        // Last, as it alone does not lock the wallet's row first.
-        add(acts.places { if case .schedule(let schedule) = $0 { schedule } else { nil } }) {
-            Group.schedule($0, wallet)
-        }
     }
 
     /// The answers of the acts, in the order in which they were given.
@@ -87,7 +82,7 @@ struct Group {
                 return .failure(.unreadable)
             }
             return .success(.settlement(outcome))
-        case .record, .schedule: return .success(.done)
+        case .record: return .success(.done)
         }
     }
 
@@ -177,11 +172,5 @@ extension Group {
             Query.recordErrors, wallet, errors.map { $0.taskID?.uuid }, errors.map(\.act.rawValue),
             errors.map { Int32($0.attempt) }, errors.map(\.code), errors.map { $0.httpStatus.map { Int32($0) } },
             errors.map(\.requestID), errors.map(\.message), errors.map(\.occurredAt))
-    }
-
-    private static func schedule(_ schedules: [Schedule], _ wallet: Int64) -> PipelineStep {
-        PipelineStep(
-            Query.schedule, wallet, schedules.map(\.taskID.uuid), schedules.map(\.leaseToken),
-            schedules.map(\.state.rawValue), schedules.map(\.dueAt), schedules.map(\.polled))
     }
 }

@@ -75,11 +75,6 @@ public final class Ledger: Sendable {
         _ = try await answer(to: .record(error))
     }
 
-    /// Gives a leased task back to the queue; without effect if the lease has gone to another worker.
-    public func schedule(_ schedule: Schedule) async throws(LedgerError) {
-        _ = try await answer(to: .schedule(schedule))
-    }
-
     private func answer(to act: Act) async throws(LedgerError) -> Answer {
         let number = queue.withLock { queue in
             queue.lastNumber += 1

@@ -78,12 +78,24 @@ extension Ledger {
         }
     }
 
-    /// The database's time, when the next task is due or the next lease ends, and how many tasks still have to be
-    /// brought to an end by a worker.
-    public func nextDue() async throws(LedgerError) -> (now: Date, dueAt: Date?, unfinished: Int64) {
+    /// Gives leased tasks back to the queue, all in one statement; without effect on one whose lease has gone to another
+    /// worker.
+    public func schedule(_ schedules: [Schedule]) async throws(LedgerError) {
+        do throws(PostgresError) {
+            _ = try await pool.query(
+                Query.schedule, wallet.id, schedules.map(\.taskID.uuid), schedules.map(\.leaseToken),
+                schedules.map(\.state.rawValue), schedules.map(\.dueAt), schedules.map(\.polled))
+        } catch {
+            throw .database(error)
+        }
+    }
+
+    /// The database's time, when the next task is due or the next lease ends, and whether a worker still has any to bring
+    /// to an end.
+    public func nextDue() async throws(LedgerError) -> (now: Date, dueAt: Date?, isUnfinished: Bool) {
         do throws(PostgresError) {
             let row = try await timed(Query.nextDue, wallet.id)[0]
-            return (try row.decode("now"), try row.decode("due_at"), try row.decode("unfinished"))
+            return (try row.decode("now"), try row.decode("due_at"), try row.decode("is_unfinished"))
         } catch {
             throw .database(error)
         }

@@ -13,7 +13,7 @@ extension Ledger {
     ///
     /// - Throws: ``BalanceError`` if the provider or the books cannot answer; nothing is booked then.
     public func readBalance(
-        from client: RivyaClient, clock: @Sendable () -> Date = { Date() }
+        from client: any GenerationProvider, clock: @Sendable () -> Date = { Date() }
     ) async throws(BalanceError) -> WalletReading {
         let start: ReadingStart
         do throws(LedgerError) { start = try await beginReading() } catch { throw .ledger(error) }

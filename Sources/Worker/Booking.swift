@@ -44,12 +44,12 @@ extension Worker {
             ])
     }
 
-    /// Gives a task back; without a state, it stays where it is.
-    func giveBack(_ task: LeasedTask, _ state: Schedule.State?, at dueAt: Date?, polled: Bool = false) async {
-        let state = task.isSettled ? .settled : state ?? .accepted
-        let schedule = Schedule(
-            taskID: task.id, leaseToken: task.leaseToken, state: state, dueAt: dueAt, polled: polled)
-        await persist { () throws(LedgerError) in try await ledger.schedule(schedule) }
+    /// Gives a task back, together with others; without a state, it stays where it is.
+    func giveBack(_ task: LeasedTask, _ state: Schedule.State?, at dueAt: Date?, polled: Bool = false) {
+        returns.add(
+            Schedule(
+                taskID: task.id, leaseToken: task.leaseToken, state: task.isSettled ? .settled : state ?? .accepted,
+                dueAt: dueAt, polled: polled))
     }
 
     func record(_ task: LeasedTask?, _ act: RecordedError.Act, attempt: Int, _ error: RivyaError) async {

@@ -20,6 +20,14 @@ final class Doorbell: Sendable {
         waiter?.resume(returning: true)
     }
 
+    /// Takes a ring that was kept, without waiting.
+    func takeRing() -> Bool {
+        state.withLock { state in
+            defer { state.rung = false }
+            return state.rung
+        }
+    }
+
     /// Waits for a ring, but no longer than a time or the task's cancellation.
     ///
     /// - Returns: Whether it rang.

@@ -18,13 +18,13 @@ extension Worker {
             switch error.failure {
             case .refused(.notFound) where age(of: task) > settings.resendWindow:
                 // The provider denies a task that it accepted: a person has to look.
-                await giveBack(task, .unknown, at: nil)
+                giveBack(task, .unknown, at: nil)
             case _ where error.isKeyRefused:
                 lanes.refuseKey(error)
-                await giveBack(task, nil, at: moment(after: settings.retry.maximumDelay))
+                giveBack(task, nil, at: moment(after: settings.retry.maximumDelay))
             default:
                 // Counted as well, so that the wait grows while the provider fails.
-                await giveBack(
+                giveBack(
                     task, nil, at: max(nextPoll(of: task), retryTime(after: task.polls + 1, error)), polled: true)
             }
         }
@@ -35,14 +35,14 @@ extension Worker {
             if case .unknown(let status) = generation.status {
                 logger.warning("unknown task status", metadata: ["task.id": "\(task.id)", "status": "\(status)"])
             }
-            return await giveBack(task, nil, at: nextPoll(of: task), polled: true)
+            return giveBack(task, nil, at: nextPoll(of: task), polled: true)
         }
         // A terminal status without final credits settles nothing: a refund is not assumed.
         guard let final = generation.finalCredits else {
             await record(
                 task, .status, attempt: task.polls + 1, code: "unreadable_answer",
                 message: "the task has ended as \(generation.status.rawValue) without final_credits")
-            return await giveBack(task, nil, at: nextPoll(of: task), polled: true)
+            return giveBack(task, nil, at: nextPoll(of: task), polled: true)
         }
         if generation.status == .failed, !task.isSettled {
             let code = generation.error?.code.rawValue ?? "unknown"

@@ -16,7 +16,7 @@ extension Worker {
         } else if let body = task.body {
             await send(task, body)
         } else {
-            await giveBack(task, .queued, at: nil)
+            giveBack(task, .queued, at: nil)
         }
     }
 
@@ -73,17 +73,17 @@ extension Worker {
                     errorCode: error.code,
                     settledAt: clock()))
         case .sendAgain:
-            await giveBack(task, .queued, at: retryTime(after: task.attempts, error))
+            giveBack(task, .queued, at: retryTime(after: task.attempts, error))
         case .keyRefused:
             lanes.refuseKey(error)
-            await giveBack(
+            giveBack(
                 task, task.isInDoubt ? .unknown : .queued, at: moment(after: settings.retry.maximumDelay))
         case .doubt:
             let isLate =
                 task.firstSentAt.map { ledger.databaseClock.now() > $0 + settings.resendWindow.seconds } ?? false
-            await giveBack(task, .unknown, at: isLate ? nil : retryTime(after: task.attempts, error))
+            giveBack(task, .unknown, at: isLate ? nil : retryTime(after: task.attempts, error))
         case .review:
-            await giveBack(task, .unknown, at: nil)
+            giveBack(task, .unknown, at: nil)
         }
         if error.failure == .refused(.insufficientCredits) { balance.ring() }
     }

@@ -15,15 +15,17 @@ import ServiceLifecycle
 ///
 /// Any number of workers share a wallet: each leases due tasks for a short time and extends the lease while it has them
 /// in hand, so the tasks of a worker that dies are taken by another within seconds. A write under a lease that has gone
-/// to another worker changes nothing.
+/// to another worker changes nothing. What a worker does to the queue it does in groups: due tasks are taken together,
+/// and so are leases extended and visited tasks given back.
 public struct Worker: Service {
     let ledger: Ledger
     let pool: ConnectionPool
-    let client: RivyaClient
+    let client: any GenerationProvider
     let settings: WorkerSettings
     let clock: @Sendable () -> Date
     let logger: Logger
     let lanes = Lanes()
+    let returns = Returns()
     let outage = Outage()
     let due = Doorbell()
     let balance = Doorbell()
@@ -31,9 +33,9 @@ public struct Worker: Service {
     /// Makes a worker.
     ///
     /// - Parameter clock: Stamps what happens; tasks are due by the database's clock.
-    /// - Parameter client: Must not retry by itself (``RivyaClient/RetryPolicy/never``): every attempt is recorded here.
+    /// - Parameter client: The provider. Must not retry by itself (``RivyaClient/RetryPolicy/never``): every attempt is recorded here.
     public init(
-        ledger: Ledger, pool: ConnectionPool, client: RivyaClient, settings: WorkerSettings, logger: Logger,
+        ledger: Ledger, pool: ConnectionPool, client: any GenerationProvider, settings: WorkerSettings, logger: Logger,
         clock: @escaping @Sendable () -> Date = { Date() }
     ) {
         self.ledger = ledger
@@ -56,7 +58,12 @@ public struct Worker: Service {
                 companions.addTask { await listen() }
                 companions.addTask { await keepLeases() }
                 companions.addTask { await keepBalanceRead() }
-                let failure = await withDiscardingTaskGroup { hands in await dispatch(to: &hands) }
+                let failure = await withTaskGroup(of: Void.self) { group in
+                    group.addTask { await giveBackReturns() }
+                    let failure = await withDiscardingTaskGroup { hands in await dispatch(to: &hands) }
+                    returns.close()
+                    return failure
+                }
                 companions.cancelAll()
                 return failure
             }
@@ -64,77 +71,6 @@ public struct Worker: Service {
             due.ring()
         }
         if let failure { throw failure }
-    }
-
-    /// Hands out due tasks.
-    ///
-    /// - Returns: Why it cannot go on, where that is so. Throwing it would cancel the tasks in hand and leave each of
-    ///   them in doubt.
-    private func dispatch(to hands: inout DiscardingTaskGroup) async -> WorkerError? {
-        var failures = 0
-        while !Task.isShuttingDownGracefully, !Task.isCancelled {
-            if let refused = lanes.takeRefusedKey() {
-                guard !settings.stopsWhenIdle else {
-                    return .keyRefused(refused, variable: ledger.wallet.apiKeyVariable)
-                }
-                await pause(refused)
-                continue
-            }
-            do throws(LedgerError) {
-                let tasks = try await claim()
-                failures = 0
-                for task in tasks {
-                    hands.addTask {
-                        await work(on: task)
-                        lanes.drop(task)
-                        due.ring()
-                    }
-                }
-                guard tasks.isEmpty else { continue }
-                guard let wait = try await timeUntilDue() else { return nil }
-                await due.wait(atMost: wait)
-            } catch {
-                guard error.isTransient else { return Task.isCancelled ? nil : .ledger(error) }
-                failures += 1
-                outage.goesOn(error, logger)
-                await due.wait(atMost: Outage.pause(after: failures))
-            }
-        }
-        return nil
-    }
-
-    private func claim() async throws(LedgerError) -> [LeasedTask] {
-        let inHand = lanes.leases.keys
-        guard inHand.count < settings.concurrency else { return [] }
-        let now = try await ledger.databaseTime()
-        let end = now + settings.lease.seconds
-        let free = settings.concurrency - inHand.count
-        let tasks = try await ledger.claim(upTo: free, at: now, leaseUntil: end, except: inHand)
-        lanes.take(tasks, until: end)
-        outage.isOver(logger)
-        return tasks
-    }
-
-    /// How long nothing will be due; nil where all is done and the worker is to stop then.
-    private func timeUntilDue() async throws(LedgerError) -> Duration? {
-        // A lane that becomes free rings.
-        guard lanes.count < settings.concurrency else { return settings.lease }
-        let next = try await ledger.nextDue()
-        if settings.stopsWhenIdle, next.unfinished == 0, lanes.count == 0 { return nil }
-        // A wake-up may be lost with its connection, so even an idle worker looks again now and then.
-        guard let dueAt = next.dueAt else { return settings.lease }
-        return min(settings.lease, max(.milliseconds(10), .seconds(dueAt.timeIntervalSince(next.now))))
-    }
-
-    /// Takes nothing for a while: the key would be refused for the next task too.
-    private func pause(_ refused: RivyaError) async {
-        logger.error("the provider refuses the API key; tasks stay queued", metadata: ["code": "\(refused.code)"])
-        let end = ContinuousClock.now + settings.retry.maximumDelay
-        while !Task.isShuttingDownGracefully, !Task.isCancelled, ContinuousClock.now < end {
-            await due.wait(atMost: end - ContinuousClock.now)
-        }
-        // The tasks that were in hand were refused as well; that is no news.
-        _ = lanes.takeRefusedKey()
     }
 
     /// Wakes the dispatcher when the guard admits a task.

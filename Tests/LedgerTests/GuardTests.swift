@@ -90,7 +90,7 @@ import Testing
         #expect(try await ledger.refusal(refusal.taskID)?.project == "alpha")
         #expect(refusal.amount == .credits(42))
         #expect(try await ledger.balance.held == .zero)
-        #expect(try await ledger.nextDue().unfinished == 0)
+        #expect(try await !ledger.nextDue().isUnfinished)
         #expect(try await TestDatabase.current.number("SELECT sum(refused)::bigint FROM day_total") == 1)
     }
 

@@ -35,14 +35,14 @@ import Testing
         try await ledger.hold(.sample(at: .sample + 1))
         #expect(try await ledger.claim(upTo: 10, at: .sample, leaseUntil: end).isEmpty)
         #expect(try await ledger.nextDue().dueAt == .sample + 1)
-        #expect(try await ledger.nextDue().unfinished == 1)
+        #expect(try await ledger.nextDue().isUnfinished)
     }
 
     @Test func `leaves out what waits for its references`() async throws {
         let ledger = try await Ledger.sample()
         let task = try await ledger.hold(.sample(body: nil))
         #expect(try await ledger.claim(upTo: 10, at: .late, leaseUntil: .late).isEmpty)
-        #expect(try await ledger.nextDue().unfinished == 0)
+        #expect(try await !ledger.nextDue().isUnfinished)
         #expect(try await ledger.store(request: Array("{}".utf8), of: task, at: .sample))
         #expect(try await !ledger.store(request: Array("[]".utf8), of: task, at: .sample))
         #expect(try await ledger.lease(task).body == Array("{}".utf8))
@@ -116,7 +116,7 @@ import Testing
         let ledger = try await Ledger.sample()
         let task = try await ledger.hold()
         let token = try await ledger.lease(task).leaseToken
-        try await ledger.schedule(Schedule(taskID: task, leaseToken: token, state: .queued, dueAt: .sample))
+        try await ledger.schedule([Schedule(taskID: task, leaseToken: token, state: .queued, dueAt: .sample)])
         #expect(try await !ledger.lease(task).isInDoubt)
     }
 
@@ -125,7 +125,7 @@ import Testing
         let task = try await ledger.hold()
         for state in [Schedule.State.unknown, .queued] {
             let token = try await ledger.lease(task).leaseToken
-            try await ledger.schedule(Schedule(taskID: task, leaseToken: token, state: state, dueAt: .sample))
+            try await ledger.schedule([Schedule(taskID: task, leaseToken: token, state: state, dueAt: .sample)])
         }
         #expect(try await ledger.lease(task).isInDoubt)
     }
@@ -135,8 +135,9 @@ import Testing
         let task = try await ledger.running()
         for polled in [true, false, true] {
             let token = try await ledger.lease(task).leaseToken
-            try await ledger.schedule(
-                Schedule(taskID: task, leaseToken: token, state: .accepted, dueAt: .sample, polled: polled))
+            try await ledger.schedule([
+                Schedule(taskID: task, leaseToken: token, state: .accepted, dueAt: .sample, polled: polled)
+            ])
         }
         let leased = try await ledger.lease(task)
         #expect((leased.polls, leased.attempts) == (2, 0))
@@ -149,7 +150,7 @@ import Testing
         let task = try await ledger.hold()
         let old = try await ledger.lease(task).leaseToken
         let new = try await ledger.lease(task).leaseToken
-        try await ledger.schedule(Schedule(taskID: task, leaseToken: old, state: .queued, dueAt: .sample))
+        try await ledger.schedule([Schedule(taskID: task, leaseToken: old, state: .queued, dueAt: .sample)])
         #expect(try await ledger.task(task)?.summary.state == "sending")
         #expect(try await ledger.extend([task: old], until: .late) == [])
         #expect(try await ledger.extend([task: new], until: .late) == [task])
@@ -168,7 +169,7 @@ import Testing
         let ledger = try await Ledger.sample()
         let task = try await ledger.hold()
         let token = try await ledger.lease(task).leaseToken
-        try await ledger.schedule(Schedule(taskID: task, leaseToken: token, state: .queued, dueAt: .sample))
+        try await ledger.schedule([Schedule(taskID: task, leaseToken: token, state: .queued, dueAt: .sample)])
         #expect(try await ledger.extend([task: token], until: .late) == [])
     }
 
@@ -176,10 +177,10 @@ import Testing
         let ledger = try await Ledger.sample()
         let task = try await ledger.hold()
         let token = try await ledger.lease(task).leaseToken
-        try await ledger.schedule(Schedule(taskID: task, leaseToken: token, state: .unknown, dueAt: nil))
+        try await ledger.schedule([Schedule(taskID: task, leaseToken: token, state: .unknown, dueAt: nil)])
         #expect(try await ledger.claim(upTo: 1, at: .late, leaseUntil: .late).isEmpty)
         #expect(try await ledger.progress(of: [task]).first?.needsPerson == true)
-        #expect(try await ledger.nextDue().unfinished == 0)
+        #expect(try await !ledger.nextDue().isUnfinished)
         #expect(try await ledger.balance.held == .credits(42))
     }
 }

@@ -24,11 +24,14 @@ import Testing
 @Suite(.books) struct `A queue of acts` {
     @Test func `answers at once when as many wait as may`() async throws {
         let ledger = try await Ledger.sample()
-        let schedule = Schedule(taskID: .make(at: .sample), leaseToken: 1, state: .queued, dueAt: nil)
+        let settlement = Settlement(
+            taskID: .make(at: .sample), leaseToken: 1, outcome: .failed, charged: .zero, settledAt: .sample)
         try await whileBusy(ledger) { owner in
             await withTaskGroup { group in
                 for _ in 0...Ledger.queueLimit {
-                    group.addTask { await problem { () throws(LedgerError) in try await ledger.schedule(schedule) } }
+                    group.addTask {
+                        await problem { () throws(LedgerError) in _ = try await ledger.settle(settlement) }
+                    }
                 }
                 #expect(await group.next() == .overloaded)
                 #expect(await problem { () throws(LedgerError) in try await owner.commit() } == nil)
@@ -65,7 +68,7 @@ import Testing
         #expect(outcomes.allSatisfy { $0.problem == nil || $0.wasCancelled && $0.problem == .cancelled })
         let held = outcomes.count { $0.problem == nil }
         #expect(try await ledger.balance.held == .credits(42 * Int64(held)))
-        #expect(try await ledger.nextDue().unfinished == Int64(held))
+        #expect(try await TestDatabase.current.number("SELECT count(*) FROM task_work") == Int64(held))
     }
 
     @Test func `spoils nothing but an act that cannot be written`() async throws {

@@ -125,8 +125,9 @@ struct RandomWalk {
         guard let lease = leases.suffix(12).randomElement(using: &random) else { return }
         let state: Schedule.State =
             lease.isSettled ? .settled : lease.providerTaskID == nil ? pick([.queued, .unknown]) : .accepted
-        try await ledger.schedule(
-            Schedule(taskID: lease.id, leaseToken: lease.leaseToken, state: state, dueAt: now + 60, polled: true))
+        try await ledger.schedule([
+            Schedule(taskID: lease.id, leaseToken: lease.leaseToken, state: state, dueAt: now + 60, polled: true)
+        ])
         count("given back")
     }
 

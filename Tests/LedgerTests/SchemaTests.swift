@@ -229,9 +229,8 @@ import Testing
 }
 
 private let movers = [
-    "accept", "create_project", "create_wallet", "record_errors", "record_reading", "reserve", "seal_days",
-    "set_budget",
-    "settle",
+    "accept", "claim", "create_project", "create_wallet", "extend_leases", "record_errors", "record_reading", "reserve",
+    "schedule", "seal_days", "set_budget", "settle",
 ]
 
 extension ConnectionPool {

@@ -156,7 +156,7 @@ import Testing
         #expect(lease.isSettled)
         #expect(lease.providerTaskID == "p-\(task)")
         #expect(lease.body == nil)
-        #expect(try await ledger.nextDue().unfinished == 0)
+        #expect(try await !ledger.nextDue().isUnfinished)
         #expect(try await ledger.balance.held == .zero)
     }
 

@@ -84,7 +84,7 @@ import Testing
                     try await scene.number(
                         """
                         SELECT count(*) FILTER (WHERE query ILIKE 'listen%')
-                               * count(*) FILTER (WHERE query LIKE '%AS unfinished%' OR query LIKE '%AS reading_%') AS number
+                               * count(*) FILTER (WHERE query LIKE '%is_unfinished%' OR query LIKE '%AS reading_%') AS number
                         FROM pg_stat_activity
                         WHERE datname = current_database() AND application_name = 'worker' AND state = 'idle'
                         """) >= 1

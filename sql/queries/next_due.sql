@@ -1,4 +1,3 @@
--- The time, when the next task of wallet $1 is due or the next lease ends, and how many the worker still has to bring to an end: not those that wait for
--- their references or a person, nor those that are only read once more.
-SELECT clock_timestamp() AS now, min(due_at) AS due_at, count(*) FILTER (WHERE due_at IS NOT NULL AND state <> 'settled') AS unfinished
-FROM task_work WHERE wallet_id = $1::bigint;
+-- The time, when the next task of wallet $1 is due or the next lease ends, and whether a worker still has something to bring to
+-- an end: not what waits for its references or a person, nor what is only read once more.
+SELECT clock_timestamp() AS now, due_at, is_unfinished FROM next_due($1::bigint);

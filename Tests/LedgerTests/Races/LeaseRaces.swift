@@ -1,7 +1,6 @@
 import Accounting
 import Foundation
 import TestDatabase
-import UsageSQL
 
 @testable import Ledger
 
@@ -10,11 +9,11 @@ extension Race {
     static let claims = Race(
         rule: "a due task is leased to one worker, and none waits for another",
         mutants: [
-            Mutant("locks no task", sign: "leased twice", .query(Query.claim, "FOR UPDATE SKIP LOCKED", "")),
-            Mutant("waits for a locked task", sign: "waited", .query(Query.claim, "SKIP LOCKED", "")),
+            Mutant("locks no task", sign: "leased twice", .function("claim", "FOR UPDATE SKIP LOCKED", "")),
+            Mutant("waits for a locked task", sign: "waited", .function("claim", "SKIP LOCKED", "")),
             Mutant(
                 "leaves a leased task due", sign: "leased twice",
-                .query(Query.claim, "SET leased = true, due_at = $4::timestamptz,", "SET leased = true,")),
+                .function("claim", "due_at = excluded.due_at, ", "")),
         ]
     ) { round in
         let books = try await round.books()
@@ -39,7 +38,7 @@ extension Race {
                 .function("settle", "asked.lease_token <> coalesce(work.lease_token, -1)", "false")),
             Mutant(
                 "does not raise the token", sign: "fencing",
-                .query(Query.claim, "lease_token = work.lease_token + 1", "lease_token = work.lease_token")),
+                .function("claim", "p_lease_until, lease_token + 1", "p_lease_until, lease_token")),
         ]
     ) { round in
         let books = try await round.books()
@@ -65,10 +64,10 @@ extension Race {
         mutants: [
             Mutant(
                 "does not compare the tokens when a task is given back", sign: "was given back",
-                .query(Query.schedule, "AND work.lease_token = given.lease_token", "")),
+                .function("schedule", "AND work.lease_token = given.lease_token", "")),
             Mutant(
                 "does not compare the tokens when a lease is extended", sign: "was extended",
-                .query(Query.extendLeases, "AND work.lease_token = held.lease_token", "")),
+                .function("extend_leases", "AND work.lease_token = asked.lease_token", "")),
         ]
     ) { round in
         let books = try await round.books()
@@ -102,7 +101,7 @@ extension Race {
     static let heldRow = Race(
         rule: "nobody waits to extend a lease",
         mutants: [
-            Mutant("waits for a locked task", sign: "waited", .query(Query.extendLeases, "SKIP LOCKED", ""))
+            Mutant("waits for a locked task", sign: "waited", .function("extend_leases", "SKIP LOCKED", ""))
         ]
     ) { round in
         let books = try await round.books()
@@ -126,7 +125,7 @@ extension Race {
         mutants: [
             Mutant(
                 "extends what is not leased any more", sign: "is not due",
-                .query(Query.extendLeases, "AND work.leased", ""))
+                .function("extend_leases", "AND work.leased", ""))
         ]
     ) { round in
         let books = try await round.books()
@@ -151,7 +150,7 @@ extension Race {
                     "settle", "work.state = 'sending' AND work.leased AND", "false AND")),
             Mutant(
                 "does not mark a task as being sent", sign: "persons: ",
-                .query(Query.claim, "THEN 'sending' ELSE work.state END", "THEN work.state ELSE work.state END")),
+                .function("claim", "THEN 'sending' ELSE state END", "THEN state ELSE state END")),
         ]
     ) { round in
         let books = try await round.books()

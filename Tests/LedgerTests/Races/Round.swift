@@ -59,7 +59,7 @@ struct Round: Sendable {
         upTo limit: Int = 1000, by books: Ledger, at now: Date = .sample, until end: Date = .late
     ) async throws -> [TaskID: Int64] {
         let rows = try await books.pool.query(
-            text(Query.claim), books.wallet.id, now, Int64(limit), end, [UUID]())
+            Query.claim, books.wallet.id, now, Int64(limit), end, [UUID]())
         return try rows.reduce(into: [:]) {
             $0[TaskID(try $1.decode("task_id"))] = try $1.decode("lease_token", as: Int64.self)
         }
@@ -68,14 +68,14 @@ struct Round: Sendable {
     /// Extends a lease; whether it is still held.
     func extend(_ leases: [TaskID: Int64], by books: Ledger, until end: Date) async throws -> Set<TaskID> {
         let rows = try await books.pool.query(
-            text(Query.extendLeases), books.wallet.id, leases.keys.map(\.uuid), Array(leases.values), end)
+            Query.extendLeases, books.wallet.id, leases.keys.map(\.uuid), Array(leases.values), end)
         return try rows.reduce(into: []) { $0.insert(TaskID(try $1.decode("task_id"))) }
     }
 
     /// Gives a task back as queued.
     func giveBack(_ task: TaskID, _ token: Int64, by books: Ledger, dueAt: Date) async throws {
         try await books.pool.execute(
-            text(Query.schedule), books.wallet.id, [task.uuid], [token], ["queued"], [dueAt], [false])
+            Query.schedule, books.wallet.id, [task.uuid], [token], ["queued"], [dueAt], [false])
     }
 }
 
