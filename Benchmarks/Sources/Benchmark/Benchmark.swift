@@ -5,12 +5,13 @@ import ArgumentParser
 struct Benchmark: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "benchmark", abstract: "Measures usage beside what one would write by hand, in the same run.",
-        subcommands: [RunCommand.self, CallersCommand.self], defaultSubcommand: RunCommand.self)
+        subcommands: [RunCommand.self, CallersCommand.self, ProviderCommand.self], defaultSubcommand: RunCommand.self)
 
     /// Every benchmark, in the order in which all of them run.
     static let all: [any Measurement] = [
         ReserveBenchmark.oneCaller, ReserveBenchmark.fiftyCallers, ReserveBenchmark.thousandCallers,
         ReserveBenchmark.thousandProjects, ProcessesBenchmark(), LifecycleBenchmark(), ChainBenchmark(),
         ReportBenchmark.million, ReportBenchmark.tenMillion, ExportBenchmark(), StartBenchmark(),
+        QueueBenchmark(), WorkerBenchmark(),
     ]
 }

@@ -40,10 +40,13 @@ extension BenchmarkServer {
 }
 
 /// What the system tells of a process, in clock ticks.
-private struct ProcessTimes {
+struct ProcessTimes {
     let parent: Int32
     let own: Int
     let ended: Int
+
+    /// CPU seconds of the process itself.
+    var ownSeconds: Double { Double(own) / Double(sysconf(Int32(_SC_CLK_TCK))) }
 
     init?(_ process: Int32) {
         guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
@@ -63,9 +66,14 @@ private struct ProcessTimes {
 /// The memory of this process.
 enum Memory {
     /// The most that was resident since the last ``forget()``, in bytes; nil where the system does not tell.
-    static var peakBytes: Int? {
-        guard let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
-            let line = text.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
+    static var peakBytes: Int? { bytes("VmHWM", of: "self") }
+
+    /// What a process has resident now, in bytes; nil where the system does not tell.
+    static func residentBytes(of process: Int32) -> Int? { bytes("VmRSS", of: String(process)) }
+
+    private static func bytes(_ name: String, of process: String) -> Int? {
+        guard let text = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8),
+            let line = text.split(separator: "\n").first(where: { $0.hasPrefix("\(name):") }),
             let kilobytes = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
         else { return nil }
         return kilobytes * 1024

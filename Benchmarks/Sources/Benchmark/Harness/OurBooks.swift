@@ -15,7 +15,7 @@ final class OurBooks: Sendable {
     static let body = Array(
         """
         {"model":"kling-v2-5-turbo-pro","prompt":"A quiet harbour at dawn, slow dolly in, mist over the water, gulls far off",\
-        "parameters":{"aspect_ratio":"16:9","duration":"5"},"client_request_id":"01990000-0000-7000-8000-000000000000"}
+        "params":{"aspect_ratio":"16:9","duration":"5"},"client_request_id":"01990000-0000-7000-8000-000000000000"}
         """.utf8)
 
     let ledger: Ledger
@@ -93,6 +93,9 @@ final class OurBooks: Sendable {
 
     /// Counts answers that another process was given.
     func count(reserved others: Int) { reserved.add(others, ordering: .relaxed) }
+
+    /// Counts tasks that a worker settled.
+    func count(settled others: Int) { settled.add(others, ordering: .relaxed) }
 
     /// The number of the newest entry.
     func lastEntry() async throws -> Int64 {

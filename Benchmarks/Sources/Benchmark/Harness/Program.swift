@@ -49,7 +49,7 @@ enum Program {
     }
 
     /// Foundation's own way hands on the signals that a thread of Dispatch blocks, without which pgbench never ends.
-    private static func spawn(
+    static func spawn(
         _ command: [String], _ environment: [String: String], output: String
     ) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()

@@ -85,7 +85,7 @@ extension Double {
     var shown: String {
         guard isFinite else { return "-" }
         if self == 0 { return "0" }
-        let digits = max(0, 2 - Int(log10(abs(self)).rounded(.down)))
+        let digits = max(0, 2 - Int(Foundation.log10(abs(self)).rounded(.down)))
         return String(format: "%.\(digits)f", self)
     }
 }
