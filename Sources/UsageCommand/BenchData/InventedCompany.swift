@@ -95,8 +95,8 @@ struct InventedCompany: Sendable {
             let ease = [1.6, 1.3, 1.15, 1.5, 0.9][number % 5]
             return Project(
                 slug: "project-\(String(1000 + number + 1).dropFirst())",
-                monthLimit: 1000 + Int64(month * ease),
-                dayLimit: number % 10 == 3 ? 500 + Int64(month * ease / 10) : nil,
+                monthLimit: 100 + Int64(month * ease),
+                dayLimit: number % 10 == 3 ? 200 + Int64(month * ease / 10) : nil,
                 totalLimit: number % 25 == 7 ? 10_000 + Int64(month * ease * Double(months)) : nil)
         }
     }
