@@ -37,6 +37,7 @@ public enum UsageSQL {
         migration("0031_month_total.sql", PackageResources._031_month_total_sql),
         migration("0032_task_queue.sql", PackageResources._032_task_queue_sql),
         migration("0033_settle_by_key.sql", PackageResources._033_settle_by_key_sql),
+        migration("0034_no_compilation.sql", PackageResources._034_no_compilation_sql),
     ]
 
     /// What `usage verify` asks of the entries, by file: the rows that a statement returns are the differences, each with the
