@@ -119,10 +119,13 @@ public final class Ledger: Sendable {
         while let group = nextGroup() {
             let answers = await write(group.map(\.act))
             for (member, answer) in zip(group, answers) { member.caller.resume(returning: answer) }
-            // Each further group would wait as long for a server that does not answer, and all behind it as well.
-            if case .failure(.database(let error))? = answers.first, error.isOutage { turnAwayWaiting() }
-            // Those who were answered and ask again come first, so that they go together: no wait, they are ready to run.
-            await Task.yield()
+            if case .failure(.database(let error))? = answers.first, error.isOutage {
+                // Each further group would wait as long for a server that does not answer, and all behind it as well.
+                turnAwayWaiting()
+            } else {
+                // Those who were answered and ask again come first, so that they go together: no wait, they are ready to run.
+                await Task.yield()
+            }
         }
     }
 

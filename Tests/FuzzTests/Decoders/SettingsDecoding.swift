@@ -15,7 +15,8 @@ extension Decoder {
             try hold(key.isEmpty || configuration.apiKey?.secret == key, "the key is another")
             let shown = "\(configuration) \(String(reflecting: configuration))"
             try hold(
-                key.utf8.count < 12 || contains(url, key) || !contains(shown, key), "a description shows the key")
+                key.utf8.count < 12 || contains(configuration.baseURL, key) || !contains(shown, key),
+                "a description shows the key")
         } catch let error as RivyaConfigurationError {
             try holdSentence("\(error)", atMost: 300)
             // The sentences are ours; sixteen characters in common with one are no accident.
