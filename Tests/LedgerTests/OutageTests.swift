@@ -47,7 +47,8 @@ import UsageSQL
             // Two may have been told that the connection broke, all others that there is none.
             #expect(errors.count { $0?.outcomeIsUnknown == true } <= Ledger.groupLimit)
             print("20,000 callers of a database that refuses: \(longest)")
-            #expect(longest < .seconds(2))
+            // At once, as far as a machine allows that runs other tests; one group after another would take forty.
+            #expect(longest < .seconds(8))
             try server.start()
         }
     }
