@@ -38,6 +38,8 @@ public enum UsageSQL {
         migration("0032_task_queue.sql", PackageResources._032_task_queue_sql),
         migration("0033_settle_by_key.sql", PackageResources._033_settle_by_key_sql),
         migration("0034_no_compilation.sql", PackageResources._034_no_compilation_sql),
+        migration("0035_hold_in_the_queue.sql", PackageResources._035_hold_in_the_queue_sql),
+        migration("0036_partitions.sql", PackageResources._036_partitions_sql),
     ]
 
     /// What `usage verify` asks of the entries, by file: the rows that a statement returns are the differences, each with the
@@ -76,6 +78,7 @@ package enum Query {
     package static let createProject = statement("create_project", PackageResources.create_project_sql)
     package static let createWallet = statement("create_wallet", PackageResources.create_wallet_sql)
     package static let extendLeases = statement("extend_leases", PackageResources.extend_leases_sql)
+    package static let makePartitions = statement("make_partitions", PackageResources.make_partitions_sql)
     package static let nextDue = statement("next_due", PackageResources.next_due_sql)
     package static let prices = statement("prices", PackageResources.prices_sql)
     package static let recordErrors = statement("record_errors", PackageResources.record_errors_sql)

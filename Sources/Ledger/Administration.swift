@@ -54,6 +54,18 @@ public struct Price: Equatable, Sendable {
 }
 
 extension Ledger {
+    /// Makes the partitions of this month and the next two, by the database's clock, where they are missing, for all wallets.
+    ///
+    /// - Returns: How many were made.
+    /// - Throws: ``LedgerError/database(_:)``, also where another session holds a lock for a second; then try again later.
+    public func makePartitions() async throws(LedgerError) -> Int {
+        do throws(PostgresError) {
+            return Int(try await pool.query(Query.makePartitions)[0].decode("made", as: Int32.self))
+        } catch {
+            throw .database(error)
+        }
+    }
+
     /// Makes a project with its month budget.
     public func createProject(_ slug: String, month limit: Credits, at now: Date) async throws(LedgerError) {
         do throws(PostgresError) {

@@ -58,6 +58,7 @@ public struct Worker: Service {
                 companions.addTask { await listen() }
                 companions.addTask { await keepLeases() }
                 companions.addTask { await keepBalanceRead() }
+                companions.addTask { await keepPartitions() }
                 let failure = await withTaskGroup(of: Void.self) { group in
                     group.addTask { await giveBackReturns() }
                     let failure = await withDiscardingTaskGroup { hands in await dispatch(to: &hands) }
@@ -114,6 +115,22 @@ public struct Worker: Service {
                 failures += 1
                 outage.goesOn(error, logger)
             }
+        }
+    }
+
+    /// Has the partitions of the next months made, long before they are needed. Where something else has them locked at the moment,
+    /// or the database is away, there is time: rows without a partition wait in the default one.
+    private func keepPartitions() async {
+        while !Task.isCancelled {
+            var pause = Duration.seconds(6 * 3600)
+            do throws(LedgerError) {
+                let made = try await ledger.makePartitions()
+                if made > 0 { logger.info("partitions were made", metadata: ["count": "\(made)"]) }
+            } catch {
+                logger.debug("partitions cannot be made now", metadata: ["error": "\(error)"])
+                pause = .seconds(60)
+            }
+            try? await Task.sleep(for: pause)
         }
     }
 }

@@ -6,7 +6,7 @@ import Testing
     /// Not ours: the migrator of the library keeps it.
     private static let ownTables = """
         SELECT oid FROM pg_class
-        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') AND relname <> 'usage_migration'
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') AND relname <> 'usage_migration'
         """
 
     @Test func `explains every table and view`() async throws {
@@ -33,7 +33,7 @@ import Testing
             Statement(
                 """
                 SELECT attrelid::regclass || '.' || attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
-                WHERE attrelid IN (\(Self.ownTables)) AND relkind = 'r' AND attnum > 0 AND NOT attisdropped
+                WHERE attrelid IN (\(Self.ownTables)) AND relkind IN ('r', 'p') AND NOT relispartition AND attnum > 0 AND NOT attisdropped
                     AND attname ~ '_(credits|at|seconds)$' AND col_description(attrelid, attnum) IS NULL
                 ORDER BY 1
                 """))
@@ -45,7 +45,7 @@ import Testing
             Statement(
                 """
                 SELECT attrelid::regclass || '.' || attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
-                WHERE attrelid IN (\(Self.ownTables)) AND relkind = 'r' AND attname LIKE '%\\_credits'
+                WHERE attrelid IN (\(Self.ownTables)) AND relkind IN ('r', 'p') AND NOT relispartition AND attname LIKE '%\\_credits'
                     AND (atttypid <> 'bigint'::regtype OR col_description(attrelid, attnum) !~* 'credits')
                 ORDER BY 1
                 """))
@@ -82,6 +82,7 @@ import Testing
             """
             SELECT conname::text FROM pg_constraint
             WHERE connamespace = 'public'::regnamespace AND conname ~ '_(check|pkey|fkey|key)[0-9]*$'
+                AND conparentid = 0
                 AND conname NOT IN (SELECT relname || '_key' FROM pg_class)
             ORDER BY 1
             """)
@@ -182,7 +183,11 @@ import Testing
         "INSERT INTO usage_migration VALUES (99, 'x', '', now())", "UPDATE wallet SET slug = 'mine'",
         "DELETE FROM project",
         "UPDATE price SET amount_credits = 1", "DELETE FROM wallet_balance", "DELETE FROM day_total",
-        "TRUNCATE day_total",
+        "TRUNCATE day_total", "INSERT INTO reservation_default SELECT * FROM reservation",
+        "SELECT FROM settlement_default",
+        "DROP TABLE task_request_default", "ALTER TABLE settlement DETACH PARTITION settlement_default",
+        "CREATE TABLE mine PARTITION OF refusal FOR VALUES FROM (MINVALUE) TO (MAXVALUE)",
+        "SELECT make_partitions(now(), now())",
     ]
 
     @Test(arguments: ["usage_service", "usage_report"])
@@ -229,8 +234,9 @@ import Testing
 }
 
 private let movers = [
-    "accept", "claim", "create_project", "create_wallet", "extend_leases", "record_errors", "record_reading", "reserve",
-    "schedule", "seal_days", "set_budget", "settle",
+    "accept", "claim", "create_project", "create_wallet", "extend_leases", "known_tasks", "make_partitions",
+    "record_errors",
+    "record_reading", "reserve", "schedule", "seal_days", "set_budget", "settle",
 ]
 
 extension ConnectionPool {

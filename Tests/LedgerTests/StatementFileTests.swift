@@ -71,7 +71,8 @@ enum SQLFolder: String, CaseIterable {
 
     static let embeddedQueries = [
         Query.accept, Query.beginReading, Query.budgets, Query.claim, Query.createProject, Query.createWallet,
-        Query.extendLeases, Query.nextDue, Query.prices, Query.recordErrors, Query.recordReading, Query.refusal,
+        Query.extendLeases, Query.makePartitions, Query.nextDue, Query.prices, Query.recordErrors, Query.recordReading,
+        Query.refusal,
         Query.reserve,
         Query.schedule, Query.setBudget, Query.setPrice, Query.settle, Query.storeRequest, Query.task, Query.taskEvents,
         Query.taskStates, Query.tasks, Query.wallet,

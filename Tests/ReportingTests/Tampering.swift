@@ -144,7 +144,11 @@ struct Tampering: Sendable, CustomTestStringConvertible {
             "UPDATE task_work SET state = 'settled' WHERE task_id = \(openTask)"),
         Tampering(
             "task_state", "open after its settlement",
-            "INSERT INTO task_work (wallet_id, task_id, state) VALUES (\(studio), \(endedTask), 'queued')"),
+            """
+            INSERT INTO task_work (wallet_id, task_id, state, project_id, model, day, amount_credits)
+            SELECT wallet_id, task_id, 'queued', project_id, model, day, amount_credits
+            FROM reservation WHERE task_id = \(endedTask)
+            """),
         Tampering(
             "task_state", "accepted without an acceptance",
             """
@@ -154,6 +158,12 @@ struct Tampering: Sendable, CustomTestStringConvertible {
         Tampering(
             "task_state", "to be sent after its acceptance",
             "UPDATE task_work SET state = 'queued' WHERE task_id = \(openTask)"),
+        Tampering(
+            "task_state", "in the queue with another hold",
+            "UPDATE task_work SET amount_credits = amount_credits + 1 WHERE task_id = \(queuedTask)"),
+        Tampering(
+            "task_state", "in the queue with another acceptance",
+            "UPDATE task_work SET reserved_credits = reserved_credits - 1 WHERE task_id = \(openTask)"),
         Tampering(
             "task_state", "accepted without a stored request",
             "DELETE FROM task_request WHERE task_id = \(endedTask)"),

@@ -24,7 +24,6 @@ WITH found AS (
      ORDER BY task_id DESC LIMIT $5::bigint)
     UNION ALL
     (SELECT work.task_id FROM task_work work
-     JOIN reservation hold USING (wallet_id, task_id)
      JOIN project USING (wallet_id, project_id)
      WHERE $3::text IN ('queued', 'sending', 'accepted', 'unknown') AND work.wallet_id = $1::bigint AND work.state = $3::text
          AND ($2::text IS NULL OR project.slug = $2::text)

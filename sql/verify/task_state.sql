@@ -13,13 +13,19 @@ WITH problem (wallet_id, task_id, found, expected) AS (
     UNION ALL
     SELECT work.wallet_id, work.task_id, wrong.found, wrong.expected
     FROM task_work work
+    LEFT JOIN reservation hold USING (wallet_id, task_id)
     LEFT JOIN acceptance taken USING (wallet_id, task_id)
     LEFT JOIN settlement ended USING (wallet_id, task_id)
     CROSS JOIN LATERAL (VALUES
         (ended.task_id IS NULL AND work.state = 'settled', 'settled without a settlement', 'an open state'),
         (ended.task_id IS NOT NULL AND work.state <> 'settled', 'open after its settlement', 'settled'),
         (work.state = 'accepted' AND taken.task_id IS NULL, 'accepted without an acceptance', 'an acceptance'),
-        (work.state IN ('queued', 'sending') AND taken.task_id IS NOT NULL, 'to be sent after its acceptance', 'accepted')
+        (work.state IN ('queued', 'sending') AND taken.task_id IS NOT NULL, 'to be sent after its acceptance', 'accepted'),
+        ((work.project_id, work.model, work.day, work.amount_credits) IS DISTINCT FROM
+             (hold.project_id, hold.model, hold.day, hold.amount_credits) AND hold.task_id IS NOT NULL,
+         'in the queue with another hold', 'the hold of its reservation'),
+        ((work.provider_task_id, work.reserved_credits) IS DISTINCT FROM (taken.provider_task_id, taken.reserved_credits),
+         'in the queue with another acceptance', 'what its acceptance says')
     ) AS wrong (is_so, found, expected)
     WHERE wrong.is_so
     UNION ALL

@@ -28,6 +28,9 @@ struct BooksLoader {
         walletID = try row.decode("wallet_id")
 
         let beginning = Int64(company.firstDay) * InventedDay.length
+        _ = try await pool.query(
+            "SELECT make_partitions(timestamptz '2000-01-01 00:00Z' + $1::bigint * interval '1 microsecond', now())",
+            beginning)
         let projects = company.projects
         let made = try await pool.query(
             """

@@ -66,7 +66,7 @@ extension Race {
         rule: "a task gets one body",
         mutants: [
             Mutant(
-                "stores again what is stored", sign: "task_request_one_per_task",
+                "stores again what is stored", sign: "task_request_",
                 .query(Query.storeRequest, "ON CONFLICT ON CONSTRAINT task_request_one_per_task DO NOTHING", "")),
             Mutant(
                 "stores again what is stored, and nothing keeps two bodies apart", sign: "bodies: ",

@@ -35,7 +35,7 @@ extension Race {
         mutants: [
             Mutant(
                 "does not compare the tokens", sign: "fencing",
-                .function("settle", "asked.lease_token <> coalesce(work.lease_token, -1)", "false")),
+                .function("settle", "asked.lease_token <> coalesce(known_lease_token, -1)", "false")),
             Mutant(
                 "does not raise the token", sign: "fencing",
                 .function("claim", "p_lease_until, lease_token + 1", "p_lease_until, lease_token")),
@@ -147,7 +147,7 @@ extension Race {
             Mutant(
                 "does not look whether it is being sent", sign: "persons: ",
                 .function(
-                    "settle", "work.state = 'sending' AND work.leased AND", "false AND")),
+                    "known_tasks", "found.state = 'sending' AND found.leased AND", "false AND")),
             Mutant(
                 "does not mark a task as being sent", sign: "persons: ",
                 .function("claim", "THEN 'sending' ELSE state END", "THEN state ELSE state END")),

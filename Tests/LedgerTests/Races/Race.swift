@@ -57,6 +57,16 @@ enum Change: Sendable {
         dropEntryKey,
     ]
 
+    /// Settling without a lock, on the wallet's row or the task's.
+    static let noSettlementLock = [
+        function("settle", "FOR UPDATE;", ";"), function("known_tasks", "asked.task_id FOR UPDATE", "asked.task_id"),
+    ]
+
+    /// Accepting without a lock, on the wallet's row or the task's.
+    static let noAcceptanceLock = [
+        function("accept", "FOR UPDATE;", ";"), function("known_tasks", "asked.task_id FOR UPDATE", "asked.task_id"),
+    ]
+
     /// What is wrong with a mutant: it would test nothing.
     struct NotFound: Error, CustomStringConvertible {
         let description: String

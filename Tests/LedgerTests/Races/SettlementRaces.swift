@@ -9,17 +9,17 @@ extension Race {
     static let settlesOnce = Race(
         rule: "a hold ends once",
         mutants: [
-            Mutant(
-                "takes no lock", sign: "settlement_one_per_reservation",
-                .function("settle", "FOR UPDATE;", ";", times: 2)),
+            // A partition's key has the partition's name.
+            Mutant("takes no lock", sign: "settlement_", changes: Change.noSettlementLock),
             Mutant(
                 "takes no lock, and nothing keeps two settlements apart", sign: "settlements: ",
-                .function("settle", "FOR UPDATE;", ";", times: 2),
-                .drop(constraint: "settlement_one_per_reservation", of: "settlement")),
+                changes: Change.noSettlementLock + [
+                    .drop(constraint: "settlement_one_per_reservation", of: "settlement")
+                ]),
             Mutant(
                 "does not look for a settlement, and nothing keeps two apart", sign: "settlements: ",
                 .function(
-                    "settle", "ON ended.wallet_id = p_wallet_id AND ended.task_id = asked.task_id", "ON false"),
+                    "known_tasks", "ON ended.wallet_id = p_wallet_id AND ended.task_id = queued.task_id", "ON false"),
                 .drop(constraint: "settlement_one_per_reservation", of: "settlement")),
             Mutant(
                 "books two endings of one group, and nothing keeps them apart", sign: "settlements: ",
@@ -61,21 +61,23 @@ extension Race {
     static let acceptsOnce = Race(
         rule: "a task is accepted once",
         mutants: [
-            Mutant("takes no lock", sign: "acceptance_one_per_task", .function("accept", "FOR UPDATE;", ";", times: 2)),
+            Mutant("takes no lock", sign: "acceptance_one_per_task", changes: Change.noAcceptanceLock),
             Mutant(
                 "takes no lock, and nothing keeps two acceptances apart", sign: "acceptances: ",
-                .function("accept", "FOR UPDATE;", ";", times: 2),
-                .drop(constraint: "acceptance_one_per_task", of: "acceptance"),
-                .drop(constraint: "acceptance_one_task_per_provider_task", of: "acceptance")),
+                changes: Change.noAcceptanceLock + [
+                    .drop(constraint: "acceptance_one_per_task", of: "acceptance"),
+                    .drop(constraint: "acceptance_one_task_per_provider_task", of: "acceptance"),
+                ]),
             Mutant(
                 "counts a second acceptance again, and nothing keeps two apart", sign: "acceptances: ",
-                .function(
-                    "accept", "ON before.wallet_id = p_wallet_id AND before.task_id = asked.task_id", "ON false"),
+                .function("accept", "asked.known_provider_task_id IS NULL AND asked.turn = 1", "asked.turn = 1"),
                 .drop(constraint: "acceptance_one_per_task", of: "acceptance"),
                 .drop(constraint: "acceptance_one_task_per_provider_task", of: "acceptance")),
             Mutant(
                 "counts a second acceptance of one group", sign: "21000",
-                .function("accept", "before.task_id IS NULL AND asked.turn = 1", "before.task_id IS NULL"),
+                .function(
+                    "accept", "asked.known_provider_task_id IS NULL AND asked.turn = 1",
+                    "asked.known_provider_task_id IS NULL"),
                 .drop(constraint: "acceptance_one_per_task", of: "acceptance"),
                 .drop(constraint: "acceptance_one_task_per_provider_task", of: "acceptance")),
         ]
@@ -110,11 +112,11 @@ extension Race {
     static let acceptedAndReleased = Race(
         rule: "an acceptance and a release add up, whichever comes first",
         mutants: [
-            Mutant("settles without the lock", sign: "was told", .function("settle", "FOR UPDATE;", ";", times: 2)),
-            Mutant("accepts without the lock", sign: "was told", .function("accept", "FOR UPDATE;", ";", times: 2)),
+            Mutant("settles without the lock", sign: "was told", changes: Change.noSettlementLock),
+            Mutant("accepts without the lock", sign: "was told", changes: Change.noAcceptanceLock),
             Mutant(
                 "holds for a task that has ended", sign: "verify wallet_balance",
-                .function("accept", "ended.task_id IS NOT NULL AS ended", "false AS ended")),
+                .function("accept", "asked.ended_as IS NOT NULL AS ended", "false AS ended")),
         ]
     ) { round in
         let books = try await round.books()
