@@ -37,7 +37,7 @@ struct Group {
     private var places: [[Int]] = []
     private let acts: [Act]
 
-    init(_ acts: [Act], wallet: Int64) throws(PostgresError) {
+    init(_ acts: [Act], wallet: Int64) {
         self.acts = acts
         // Acceptances come before settlements, as a task may be accepted and settled in one group.
         add(acts.places { if case .reserve(let submission) = $0 { submission } else { nil } }) {

@@ -21,21 +21,21 @@ public final class Ledger: Sendable {
     public let databaseClock = DatabaseClock()
     let pool: ConnectionPool
 
-    private struct Waiting {
-        let number: UInt64
-        let act: Act
-        let caller: CheckedContinuation<Result<Answer, LedgerError>, Never>
-    }
+    private typealias Queue = ActQueue<CheckedContinuation<Result<Answer, LedgerError>, Never>>
+    private typealias Waiting = Queue.Waiting
 
-    private struct Queue {
-        var waiting: [UInt64: Waiting] = [:]
-        /// The numbers of those that wait, in the order in which they came, and of some that were withdrawn.
-        var order: [UInt64] = []
-        var lastNumber: UInt64 = 0
+    private struct State {
+        var queue = Queue()
         var isBeingWritten = false
+        /// The connection that runs the groups, while it does.
+        var connection: Connection?
+        /// Whether that connection will look for the next group anyway.
+        var isWoken = false
+        /// Groups that failed and can be written again, as a whole or in parts.
+        var failed: [(group: [Waiting], error: PostgresError)] = []
     }
 
-    private let queue = Mutex(Queue())
+    private let state = Mutex(State())
 
     /// Opens the books of a wallet; writes through one connection of the pool at a time.
     public init(wallet: Wallet, pool: ConnectionPool) {
@@ -76,10 +76,7 @@ public final class Ledger: Sendable {
     }
 
     private func answer(to act: Act) async throws(LedgerError) -> Answer {
-        let number = queue.withLock { queue in
-            queue.lastNumber += 1
-            return queue.lastNumber
-        }
+        let number = state.withLock { $0.queue.makeNumber() }
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { enqueue(Waiting(number: number, act: act, caller: $0)) }
         } onCancel: {
@@ -89,20 +86,24 @@ public final class Ledger: Sendable {
     }
 
     private func enqueue(_ entry: Waiting) {
-        enum Next { case wait, write, turnAway(LedgerError) }
-        let next = queue.withLock { queue -> Next in
+        enum Next { case wait, write, wake(Connection), turnAway(LedgerError) }
+        let next = state.withLock { state -> Next in
             // A cancellation before this point found nothing to withdraw.
             guard !Task.isCancelled else { return .turnAway(.cancelled) }
-            guard queue.waiting.count < Ledger.queueLimit else { return .turnAway(.overloaded) }
-            queue.waiting[entry.number] = entry
-            queue.order.append(entry.number)
-            guard !queue.isBeingWritten else { return .wait }
-            queue.isBeingWritten = true
-            return .write
+            guard state.queue.count < Ledger.queueLimit else { return .turnAway(.overloaded) }
+            state.queue.append(entry)
+            guard state.isBeingWritten else {
+                state.isBeingWritten = true
+                return .write
+            }
+            guard let connection = state.connection, !state.isWoken, state.queue.isGroupDue else { return .wait }
+            state.isWoken = true
+            return .wake(connection)
         }
         switch next {
         case .wait: break
         case .turnAway(let error): entry.caller.resume(returning: .failure(error))
+        case .wake(let connection): connection.lookAgain()
         // Lives only as long as callers wait for it, and is nobody's child: a group belongs to all of its callers, so
         // the cancellation of one must not reach it.
         case .write: Task { await writeGroups() }
@@ -111,63 +112,112 @@ public final class Ledger: Sendable {
 
     /// Takes a cancelled caller out of the queue; once its group is being written, it gets the group's answer.
     private func withdraw(_ number: UInt64) {
-        let withdrawn = queue.withLock { $0.waiting.removeValue(forKey: number) }
+        let withdrawn = state.withLock { $0.queue.remove(number) }
         withdrawn?.caller.resume(returning: .failure(.cancelled))
     }
 
     private func writeGroups() async {
-        while let group = nextGroup() {
-            let answers = await write(group.map(\.act))
-            for (member, answer) in zip(group, answers) { member.caller.resume(returning: answer) }
-            if case .failure(.database(let error))? = answers.first, error.isOutage {
-                // Each further group would wait as long for a server that does not answer, and all behind it as well.
-                turnAwayWaiting()
-            } else {
-                // Those who were answered and ask again come first, so that they go together: no wait, they are ready to run.
-                await Task.yield()
+        repeat {
+            do throws(PostgresError) {
+                try await pool.withConnection { (connection) throws(PostgresError) in
+                    state.withLock { $0.connection = connection }
+                    defer { state.withLock { $0.connection = nil } }
+                    try await connection.pipelines { nextPipeline() }
+                }
+            } catch {
+                turnAwayWaiting(error)
             }
+            await writeFailed()
+            // Those who were answered and ask again come first, so that they go together: no wait, they are ready to run.
+            await Task.yield()
+        } while isAnybodyWaiting()
+    }
+
+    /// How many callers wait for their group.
+    var waitingCount: Int { state.withLock { $0.queue.count } }
+
+    /// How many groups have been sent and not been answered.
+    var groupsUnderWay: Int { state.withLock { $0.queue.underWay.count } }
+
+    private func isAnybodyWaiting() -> Bool {
+        state.withLock { state in
+            state.isBeingWritten = state.queue.count > 0
+            return state.isBeingWritten
         }
     }
 
-    private func turnAwayWaiting() {
-        let waiting = queue.withLock { queue in
-            defer { (queue.waiting, queue.order) = ([:], []) }
-            return Array(queue.waiting.values)
+    private func nextPipeline() -> Pipeline? {
+        let group = state.withLock { state in
+            state.isWoken = false
+            return state.queue.takeGroup()
         }
-        let error = PostgresError(
-            reason: .unreachable, message: "PostgreSQL does not answer; nothing was sent, try again in a moment")
+        guard let group else { return nil }
+        let written = Group(group.map(\.act), wallet: wallet.id)
+        return Pipeline(written.steps) { self.finish(group, written, $0) }
+    }
+
+    /// Tells the callers of a group what came of it, unless it is to be written again.
+    private func finish(_ group: [Waiting], _ written: Group, _ result: Result<[Rows], PostgresError>) {
+        state.withLock { $0.queue.noteAnswered() }
+        do throws(PostgresError) {
+            let answers = try written.answers(result.get())
+            for (member, answer) in zip(group, answers) { member.caller.resume(returning: answer) }
+        } catch {
+            if error.isLostRace || error.isOfOneAct && group.count > 1 {
+                state.withLock { $0.failed.append((group, error)) }
+                return
+            }
+            for member in group { member.caller.resume(returning: .failure(.database(error))) }
+            guard error.isOutage else { return }
+            // Each further group would wait as long for a server that does not answer, and all behind it as well.
+            turnAwayWaiting(
+                PostgresError(
+                    reason: .unreachable, message: "PostgreSQL does not answer; nothing was sent, try again in a moment"
+                ))
+        }
+    }
+
+    private func turnAwayWaiting(_ error: PostgresError) {
+        let waiting = state.withLock { $0.queue.removeAll() }
         for member in waiting { member.caller.resume(returning: .failure(.database(error))) }
     }
 
-    private func nextGroup() -> [Waiting]? {
-        queue.withLock { queue in
-            var (bytes, taken) = (0, 0)
-            var group: [Waiting] = []
-            for number in queue.order {
-                guard group.count < Ledger.groupLimit, bytes < Ledger.groupByteLimit else { break }
-                taken += 1
-                guard let entry = queue.waiting.removeValue(forKey: number) else { continue }
-                group.append(entry)
-                bytes += entry.act.bodyBytes
-            }
-            queue.order.removeFirst(taken)
-            queue.isBeingWritten = !group.isEmpty
-            return group.isEmpty ? nil : group
+    /// Writes the groups that failed once more, one after the other and nothing beside them.
+    private func writeFailed() async {
+        let failed = state.withLock { state in
+            defer { state.failed = [] }
+            return state.failed
+        }
+        for (group, error) in failed {
+            let answers = await answers(to: group.map(\.act), after: error, attempt: 1)
+            for (member, answer) in zip(group, answers) { member.caller.resume(returning: answer) }
         }
     }
 
-    /// Writes a group; where one act spoils it, its halves are written apart, and so on, so that it spoils only itself.
     private func write(_ acts: [Act], attempt: Int = 1) async -> [Result<Answer, LedgerError>] {
         do throws(PostgresError) {
-            let group = try Group(acts, wallet: wallet.id)
+            let group = Group(acts, wallet: wallet.id)
             return try group.answers(await pool.pipeline(group.steps))
         } catch {
-            if error.isLostRace, attempt < 5 { return await write(acts, attempt: attempt + 1) }
-            guard acts.count > 1, !error.isTransient, error.reason == .server || error.reason == .usage else {
-                return Array(repeating: .failure(.database(error)), count: acts.count)
-            }
-            let middle = acts.count / 2
-            return await write(Array(acts[..<middle])) + write(Array(acts[middle...]))
+            return await answers(to: acts, after: error, attempt: attempt)
         }
     }
+
+    /// Writes a group that failed again; where one act spoils it, its halves are written apart, and so on, so that it
+    /// spoils only itself.
+    private func answers(
+        to acts: [Act], after error: PostgresError, attempt: Int
+    ) async -> [Result<Answer, LedgerError>] {
+        if error.isLostRace, attempt < 5 { return await write(acts, attempt: attempt + 1) }
+        guard acts.count > 1, error.isOfOneAct else {
+            return Array(repeating: .failure(.database(error)), count: acts.count)
+        }
+        let middle = acts.count / 2
+        return await write(Array(acts[..<middle])) + write(Array(acts[middle...]))
+    }
+}
+
+extension PostgresError {
+    /// Whether one act of a group may be to blame, so that the others can be written without it.
+    fileprivate var isOfOneAct: Bool { !isTransient && (reason == .server || reason == .usage) }
 }

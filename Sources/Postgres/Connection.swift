@@ -88,6 +88,26 @@ public actor Connection {
         try await onSession { (session) throws(PostgresError) in try session.pipeline(steps) }
     }
 
+    /// Runs pipelines in the order in which they are taken, each in a transaction of its own, and sends the next while
+    /// one is under way, so that the server does not wait for its client.
+    ///
+    /// It returns once all that it took are answered and there is no next one, and also after the first one that
+    /// failed, or after many, so that others have their turn. Cancelling the task lets it take no more.
+    ///
+    /// - Parameter next: The next one to be sent, if there is one. It is asked on the connection's thread: at the
+    ///   start, after each answer and after ``lookAgain()``, while fewer than two are under way.
+    /// - Throws: Why the connection cannot be used; nothing was taken then.
+    public func pipelines(_ next: @Sendable () -> Pipeline?) async throws(PostgresError) {
+        try await onSession { (session) throws(PostgresError) in
+            if let failure = session.pipelines(next), failure.isReadOnly { session.abandon() }
+        }
+    }
+
+    /// Lets a connection that runs pipelines ask for the next one.
+    public nonisolated func lookAgain() {
+        wake.signal()
+    }
+
     /// Listens to a channel until the connection is handed back.
     public func listen(to channel: String) async throws(PostgresError) {
         let name =

@@ -92,6 +92,8 @@ public struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomRe
     /// What is set in each session, over the defaults that make answers the same on every server.
     var sessionSettings: [(name: String, value: String)] {
         var all = ["TimeZone": "UTC", "DateStyle": "ISO, YMD", "IntervalStyle": "iso_8601"]
+        // For what runs without a BEGIN that says so.
+        all["default_transaction_isolation"] = "read committed"
         all["statement_timeout"] = String(statementTimeout.wholeMilliseconds)
         all.merge(settings) { $1 }
         // The role comes last: it may not be allowed to change the others.

@@ -34,6 +34,7 @@ final class Session {
         // The longest that an answer took to come.
         var longestWait = Duration.zero
         var heedsCancellation = false
+        var mayCancel = true
         var request: CancelRequest?
         var cause: PostgresError?
         var giveUpAt: ContinuousClock.Instant?
@@ -86,12 +87,14 @@ final class Session {
 
     /// Starts the clock of a statement.
     ///
-    /// - Parameter heedsCancellation: Whether cancelling the task cancels the statement; a commit runs to its end.
-    func beginWatch(heedsCancellation: Bool) throws(PostgresError) {
+    /// - Parameters:
+    ///   - heedsCancellation: Whether cancelling the task cancels the statement; a commit runs to its end.
+    ///   - mayCancel: Whether the server may be asked to stop; otherwise the connection is given up at the deadline.
+    func beginWatch(heedsCancellation: Bool, mayCancel: Bool = true) throws(PostgresError) {
         if heedsCancellation && Task.isCancelled {
             throw PostgresError(reason: .cancelled, message: "the task was cancelled; nothing was sent")
         }
-        watch = Watch(heedsCancellation: heedsCancellation)
+        watch = Watch(heedsCancellation: heedsCancellation, mayCancel: mayCancel)
         progress()
     }
 
@@ -142,7 +145,7 @@ final class Session {
         return PostgresError(reason: .connection, sqlState: answer.sqlState, message: answer.message)
     }
 
-    /// Waits until the socket is ready, and takes in what has arrived.
+    /// Waits until the socket is ready or the thread is woken, and takes in what has arrived.
     func waitForServer() throws(PostgresError) {
         let pending = PQflush(connection)
         guard pending >= 0 else { throw lost() }
@@ -190,23 +193,24 @@ final class Session {
             ?? PostgresError(reason: .connection, message: "the connection to PostgreSQL was lost")
     }
 
-    // Waits for events on the socket; with none, for the cancel request to finish.
+    // Waits for events on the socket, or to be woken.
     private func wait(forSocket events: Int16) throws(PostgresError) {
-        while true {
-            let now = ContinuousClock.now
-            if let request = watch.request {
-                if events == 0 && request.isFinished { return }
-                if let giveUpAt = watch.giveUpAt, now >= giveUpAt { throw lost() }
-            } else if watch.heedsCancellation && Task.isCancelled {
-                requestCancel(PostgresError(reason: .cancelled, message: "the task was cancelled"))
-            } else if let deadline = watch.deadline, now >= deadline {
-                requestCancel(
-                    PostgresError(
-                        reason: .timeout, message: "PostgreSQL did not answer in time; the statement was given up"))
+        let now = ContinuousClock.now
+        if watch.request != nil {
+            if let giveUpAt = watch.giveUpAt, now >= giveUpAt { throw lost() }
+        } else if watch.heedsCancellation && Task.isCancelled {
+            requestCancel(PostgresError(reason: .cancelled, message: "the task was cancelled"))
+        } else if let deadline = watch.deadline, now >= deadline {
+            let cause = PostgresError(
+                reason: .timeout, message: "PostgreSQL did not answer in time; the statement was given up")
+            guard watch.mayCancel else {
+                watch.cause = cause
+                throw lost()
             }
-            let limit = watch.request == nil ? watch.deadline : watch.giveUpAt
-            if pollOnce(events: events, timeout: limit.map { $0 - .now }) { return }
+            requestCancel(cause)
         }
+        let limit = watch.request == nil ? watch.deadline : watch.giveUpAt
+        _ = pollOnce(events: events, timeout: limit.map { $0 - .now })
     }
 
     // Whether the socket has one of the events. Returns early, with false, when woken.

@@ -16,21 +16,20 @@ extension Session {
     func run(
         _ steps: [(statement: Statement, parameters: BoundParameters)], heedsCancellation: Bool = true
     ) throws(PostgresError) -> [Rows] {
-        if statements.isFull {
-            try runScript("DEALLOCATE ALL")
-            statements.removeAll()
-        }
+        try makeRoomForStatements()
         try beginWatch(heedsCancellation: heedsCancellation)
         defer { endWatch() }
         guard PQenterPipelineMode(connection) == 1 else { throw lost() }
-        let sent = send(steps)
-        guard let sent, PQpipelineSync(connection) == 1 else { throw lost() }
-        let last = steps.last?.statement.name ?? ""
-        FailurePoint.reach("sent \(last)", beforeDying: handOver)
-        let outcome = try receive(sent)
-        FailurePoint.reach("after \(last)")
+        let outcome = try receive(send(steps))
         guard PQexitPipelineMode(connection) == 1 else { throw lost() }
         return try outcome.get()
+    }
+
+    /// Lets go of all prepared statements where there are too many; nothing may be under way.
+    func makeRoomForStatements() throws(PostgresError) {
+        guard statements.isFull else { return }
+        try runScript("DEALLOCATE ALL")
+        statements.removeAll()
     }
 
     /// Runs any number of statements without parameters, in the simple protocol.
@@ -55,8 +54,15 @@ extension Session {
     }
 
     /// The next answer of the server, `nil` after the last one of a statement. The caller clears it.
-    func nextResult() throws(PostgresError) -> OpaquePointer? {
-        while PQisBusy(connection) == 1 && !isBroken { try waitForServer() }
+    ///
+    /// - Parameter meanwhile: Runs before each wait; one ends when something arrives, or when the thread is woken.
+    func nextResult(
+        meanwhile: () throws(PostgresError) -> Void = {}
+    ) throws(PostgresError) -> OpaquePointer? {
+        while PQisBusy(connection) == 1 && !isBroken {
+            try meanwhile()
+            try waitForServer()
+        }
         let result = PQgetResult(connection)
         if result == nil && (isBroken || PQstatus(connection) == CONNECTION_BAD) { throw lost() }
         progress()
@@ -74,13 +80,16 @@ extension Session {
         while PQflush(connection) == 1 { _ = poll(nil, 0, 1) }
     }
 
-    private enum Sent {
+    /// What an answer is owed to.
+    enum Sent {
         case preparation(StatementCache.Key, name: String)
         case execution(StatementCache.Key, of: Statement)
     }
 
-    // Queues the messages; nil when libpq refuses, which leaves the connection unusable.
-    private func send(_ steps: [(statement: Statement, parameters: BoundParameters)]) -> [Sent]? {
+    /// Queues statements and the sync that ends them, and hands over what the system takes.
+    ///
+    /// In pipeline mode all that is sent up to a sync is one transaction, which the sync commits.
+    func send(_ steps: [(statement: Statement, parameters: BoundParameters)]) throws(PostgresError) -> [Sent] {
         var sent: [Sent] = []
         var fresh: [StatementCache.Key: String] = [:]
         for (statement, parameters) in steps {
@@ -93,24 +102,37 @@ extension Session {
                 name = statements.makeName()
                 fresh[key] = name
                 let count = Int32(parameters.types.count)
-                guard PQsendPrepare(connection, name, statement.sql, count, parameters.types) == 1 else { return nil }
+                guard PQsendPrepare(connection, name, statement.sql, count, parameters.types) == 1 else { throw lost() }
                 sent.append(.preparation(key, name: name))
             }
             FailurePoint.reach("before \(statement.name)", beforeDying: handOver)
             let queued = parameters.withPointers { values, lengths, formats in
                 PQsendQueryPrepared(connection, name, Int32(values.count), values, lengths, formats, 1)
             }
-            guard queued == 1 else { return nil }
+            guard queued == 1 else { throw lost() }
             sent.append(.execution(key, of: statement))
         }
+        guard PQpipelineSync(connection) == 1 else { throw lost() }
+        FailurePoint.reach("sent \(steps.last?.statement.name ?? "")", beforeDying: handOver)
         return sent
     }
 
-    private func receive(_ sent: [Sent]) throws(PostgresError) -> Result<[Rows], PostgresError> {
+    /// Takes in the answers to what was sent up to a sync, and to the sync.
+    ///
+    /// - Parameter meanwhile: Runs before each wait.
+    /// - Returns: The rows of each statement, or the first error; the connection goes on all the same.
+    /// - Throws: What broke the connection.
+    func receive(
+        _ sent: [Sent], meanwhile: () throws(PostgresError) -> Void = {}
+    ) throws(PostgresError) -> Result<[Rows], PostgresError> {
         var answers: [Rows] = []
         var failure: PostgresError?
-        for (index, item) in sent.enumerated() {
-            while let result = try nextResult() {
+        var last: Statement?
+        for item in sent {
+            // The last one is over with the sync, which commits it.
+            if let last { FailurePoint.reach("after \(last.name)") }
+            last = if case .execution(_, let statement) = item { statement } else { nil }
+            while let result = try nextResult(meanwhile: meanwhile) {
                 defer { PQclear(result) }
                 switch (PQresultStatus(result), item) {
                 case (PGRES_COMMAND_OK, .preparation(let key, let name)): statements.insert(key, name: name)
@@ -128,16 +150,28 @@ extension Session {
                 }
             }
             if isBroken, let failure { throw failure }
-            // The last one is over with the sync below, which commits it where it stands alone.
-            if index < sent.count - 1, case .execution(_, let statement) = item {
-                FailurePoint.reach("after \(statement.name)")
+        }
+        let refusal = try receiveSync(meanwhile: meanwhile)
+        if let last { FailurePoint.reach("after \(last.name)") }
+        return (failure ?? refusal).map { .failure($0) } ?? .success(answers)
+    }
+
+    /// Takes in the answer to a sync.
+    ///
+    /// - Returns: Why the transaction could not be committed, such as a constraint that is checked at its end.
+    private func receiveSync(meanwhile: () throws(PostgresError) -> Void) throws(PostgresError) -> PostgresError? {
+        var failure: PostgresError?
+        // An error is a result of its own, which ends with a nil; then comes the sync.
+        for _ in 0..<3 {
+            guard let result = try nextResult(meanwhile: meanwhile) else { continue }
+            defer { PQclear(result) }
+            switch PQresultStatus(result) {
+            case PGRES_PIPELINE_SYNC: return failure
+            case PGRES_FATAL_ERROR: failure = failure ?? explain(ServerError(result))
+            default: break
             }
+            if isBroken, let failure { throw failure }
         }
-        if let sync = try nextResult() {
-            // A deferred constraint may fail here, where the statements' own transaction ends.
-            if PQresultStatus(sync) == PGRES_FATAL_ERROR { failure = failure ?? explain(ServerError(sync)) }
-            PQclear(sync)
-        }
-        return failure.map { .failure($0) } ?? .success(answers)
+        throw lost()
     }
 }

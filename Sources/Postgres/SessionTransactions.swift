@@ -27,19 +27,66 @@ extension Session {
         return value
     }
 
-    /// Runs statements between BEGIN and COMMIT, all in one round trip.
+    /// Runs statements in one transaction and one round trip.
     func pipeline(_ steps: [PipelineStep]) throws(PostgresError) -> [Rows] {
-        var all = [(statement: TransactionOptions().begin, parameters: try BoundParameters([]))]
-        for step in steps { all.append((step.statement, try BoundParameters(step.parameters))) }
-        let first = steps.first?.statement.name ?? "nothing"
-        all.append((Statement("COMMIT", name: "COMMIT of \(first)"), try BoundParameters([])))
-        do throws(PostgresError) {
-            let answers = try run(all)
-            return Array(answers.dropFirst().dropLast())
-        } catch {
-            if !isBroken { rollBack() }
-            throw isBroken ? error.withUnknownOutcome : error
+        let bound = try bind(steps)
+        do throws(PostgresError) { return try run(bound) } catch { throw isBroken ? error.withUnknownOutcome : error }
+    }
+
+    /// Runs pipelines in the order in which they are taken, each in a transaction of its own, and sends the next while
+    /// one is under way.
+    ///
+    /// No cancel request is ever sent: it could hit the pipeline behind the one it is meant for. Each statement has its
+    /// time limit on the server, and where that does not help, the connection is given up.
+    ///
+    /// - Parameter next: The next one to be sent, if there is one; asked again whenever the thread is woken.
+    /// - Returns: The first error. Nothing was taken after it.
+    func pipelines(_ next: () -> Pipeline?) -> PostgresError? {
+        var underWay: [(pipeline: Pipeline, sent: [Sent])] = []
+        var (taken, failure): (Int, PostgresError?) = (0, nil)
+        func sendWhatIsDue() throws(PostgresError) {
+            while failure == nil, underWay.count < Pipeline.mostUnderWay, taken < Pipeline.mostInTurn,
+                !statements.isFull, !Task.isCancelled, let pipeline = next()
+            {
+                taken += 1
+                do throws(PostgresError) {
+                    let bound = try bind(pipeline.steps)
+                    underWay.append((pipeline, []))
+                    underWay[underWay.count - 1].sent = try send(bound)
+                } catch {
+                    guard !isBroken else { throw error }
+                    failure = error
+                    pipeline.answer(.failure(error))
+                }
+            }
         }
+        do throws(PostgresError) {
+            try makeRoomForStatements()
+            guard PQenterPipelineMode(connection) == 1 else { throw lost() }
+            try sendWhatIsDue()
+            while let (pipeline, sent) = underWay.first {
+                try beginWatch(heedsCancellation: false, mayCancel: false)
+                let outcome = try receive(sent, meanwhile: sendWhatIsDue)
+                underWay.removeFirst()
+                if case .failure(let error) = outcome { failure = failure ?? error }
+                pipeline.answer(outcome)
+                try sendWhatIsDue()
+            }
+            guard PQexitPipelineMode(connection) == 1 else { throw lost() }
+        } catch {
+            abandon()
+            failure = failure ?? error
+            for (pipeline, _) in underWay { pipeline.answer(.failure(error.withUnknownOutcome)) }
+        }
+        return failure
+    }
+
+    private func bind(
+        _ steps: [PipelineStep]
+    ) throws(PostgresError) -> [(statement: Statement, parameters: BoundParameters)] {
+        var bound: [(statement: Statement, parameters: BoundParameters)] = []
+        for step in steps { bound.append((step.statement, try BoundParameters(step.parameters))) }
+        return bound
     }
 
     /// Leaves nothing open on the server; a connection on which that fails is given up.

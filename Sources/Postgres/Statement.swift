@@ -42,3 +42,23 @@ public struct PipelineStep: Sendable {
         self.parameters = parameters
     }
 }
+
+/// Statements that run in one transaction, and who is told what came of them.
+public struct Pipeline: Sendable {
+    /// The most that a connection has under way: one that the server works on, and one that waits for it there.
+    public static let mostUnderWay = 2
+    /// The most that a connection takes in one go, so that others who wait for it have their turn.
+    static let mostInTurn = 100
+
+    let steps: [PipelineStep]
+    let answer: @Sendable (Result<[Rows], PostgresError>) -> Void
+
+    /// Makes a pipeline.
+    ///
+    /// - Parameter answer: Runs once, on the connection's thread, and so must not wait for anything: with the rows of
+    ///   each step, all of which are committed, or with why none of them took effect, unless its `outcomeIsUnknown`.
+    public init(_ steps: [PipelineStep], answer: @escaping @Sendable (Result<[Rows], PostgresError>) -> Void) {
+        self.steps = steps
+        self.answer = answer
+    }
+}

@@ -7,7 +7,7 @@ import Testing
 extension Ledger {
     /// Writes acts as one group, whatever else is under way.
     func group(_ acts: [Act]) async throws -> [Answer] {
-        let group = try Group(acts, wallet: wallet.id)
+        let group = Group(acts, wallet: wallet.id)
         return try group.answers(await pool.pipeline(group.steps)).map { try $0.get() }
     }
 

@@ -1,0 +1,88 @@
+/// The acts that wait for the books, and which of them go together when.
+///
+/// Nothing ever waits for a group to fill. With nothing under way, whatever waits goes at once. With one group under way,
+/// the next is sent behind it as soon as it is worth a transaction of its own; otherwise it goes when that one has been
+/// answered. Where many ask, each group takes half of them, so that the server works on one half while the other half is
+/// answered and asks again. It knows neither the callers nor the database.
+struct ActQueue<Caller: Sendable>: Sendable {
+    /// One caller, and what it asks for.
+    struct Waiting: Sendable {
+        let number: UInt64
+        let act: Act
+        let caller: Caller
+    }
+
+    /// Fewer are not worth a transaction of their own while another one is under way: it costs as much as twenty acts.
+    static var fewest: Int { 8 }
+
+    private var waiting: [UInt64: Waiting] = [:]
+    /// The numbers of those that wait, in the order in which they came, and of some that were withdrawn.
+    private var order: [UInt64] = []
+    private var lastNumber: UInt64 = 0
+    /// The sizes of the groups under way, the oldest first.
+    private(set) var underWay: [Int] = []
+    /// How many of those who were answered last have not asked again, as far as one can tell.
+    private var expected = 0
+
+    /// How many wait.
+    var count: Int { waiting.count }
+
+    /// Whether a group would be formed now.
+    var isGroupDue: Bool {
+        switch underWay.count {
+        case 0: count > 0
+        case 1: count >= Self.fewest && (expected == 0 || count >= half)
+        default: false
+        }
+    }
+
+    /// Half of all who ask: those who wait, are being written, or were just answered.
+    private var half: Int { (underWay.reduce(count + expected, +) + 1) / 2 }
+
+    /// A number for the next caller.
+    mutating func makeNumber() -> UInt64 {
+        lastNumber += 1
+        return lastNumber
+    }
+
+    /// Adds a caller at the end.
+    mutating func append(_ entry: Waiting) {
+        waiting[entry.number] = entry
+        order.append(entry.number)
+        expected = max(0, expected - 1)
+    }
+
+    /// Takes out one caller, unless it is being written.
+    mutating func remove(_ number: UInt64) -> Waiting? {
+        waiting.removeValue(forKey: number)
+    }
+
+    /// Takes out all who wait.
+    mutating func removeAll() -> [Waiting] {
+        defer { (waiting, order) = ([:], []) }
+        return Array(waiting.values)
+    }
+
+    /// Takes the group that is due, if one is; it is under way until ``noteAnswered()``.
+    mutating func takeGroup() -> [Waiting]? {
+        guard isGroupDue else { return nil }
+        let most = min(max(half, 2 * Self.fewest), Ledger.groupLimit)
+        var (bytes, taken) = (0, 0)
+        var group: [Waiting] = []
+        for number in order {
+            guard group.count < most, bytes < Ledger.groupByteLimit else { break }
+            taken += 1
+            guard let entry = waiting.removeValue(forKey: number) else { continue }
+            group.append(entry)
+            bytes += entry.act.bodyBytes
+        }
+        order.removeFirst(taken)
+        underWay.append(group.count)
+        return group
+    }
+
+    /// The oldest group under way has been answered.
+    mutating func noteAnswered() {
+        expected = underWay.removeFirst()
+    }
+}

@@ -1,0 +1,111 @@
+import Testing
+
+@testable import Ledger
+
+@Suite struct `Acts that wait` {
+    private typealias Queue = ActQueue<Int>
+
+    /// A queue in which so many wait, numbered from 1.
+    private func queue(of count: Int, bodyBytes: Int = 2) -> Queue {
+        var queue = Queue()
+        queue.add(count, bodyBytes: bodyBytes)
+        return queue
+    }
+
+    @Test func `go at once when nothing is under way, however few`() {
+        var queue = queue(of: 1)
+        #expect(queue.takeGroup()?.map(\.caller) == [1])
+        #expect(queue.takeGroup() == nil)
+    }
+
+    @Test func `go together while a second group would be small`() {
+        var queue = queue(of: 15)
+        #expect(queue.takeGroup()?.count == 15)
+    }
+
+    @Test func `stay behind a group under way while they are few`() {
+        var queue = queue(of: 1)
+        _ = queue.takeGroup()
+        queue.add(7)
+        #expect(queue.takeGroup() == nil)
+        queue.add(1)
+        #expect(queue.takeGroup()?.count == 8)
+    }
+
+    @Test func `go in two halves, in the order in which they came`() {
+        var queue = queue(of: 50)
+        #expect(queue.takeGroup()?.map(\.caller) == Array(1...25))
+        #expect(queue.takeGroup()?.map(\.caller) == Array(26...50))
+        #expect(queue.takeGroup() == nil)
+    }
+
+    @Test func `wait for half of all who ask again, and then go behind the other half`() {
+        var queue = queue(of: 50)
+        _ = (queue.takeGroup(), queue.takeGroup())
+        queue.noteAnswered()
+        queue.add(24)
+        #expect(!queue.isGroupDue)
+        queue.add(1)
+        #expect(queue.takeGroup()?.count == 25)
+    }
+
+    @Test func `wait for no more than were answered`() {
+        var queue = queue(of: 1)
+        _ = queue.takeGroup()
+        queue.add(40)
+        #expect(queue.takeGroup()?.count == 21)
+        queue.noteAnswered()
+        #expect(queue.takeGroup() == nil)
+        queue.add(1)
+        #expect(queue.takeGroup()?.count == 20)
+        queue.noteAnswered()
+        // Of the 21 some may never ask again; those who do go when the others are answered.
+        queue.add(5)
+        #expect(queue.takeGroup() == nil)
+        queue.noteAnswered()
+        #expect(queue.takeGroup()?.count == 5)
+    }
+
+    @Test func `come to two even halves, however unevenly they begin`() {
+        var queue = queue(of: 3)
+        var underWay = [queue.takeGroup()?.count ?? 0]
+        queue.add(47)
+        if let second = queue.takeGroup() { underWay.append(second.count) }
+        for _ in 0..<20 {
+            let answered = underWay.removeFirst()
+            queue.noteAnswered()
+            // They come back one by one.
+            for _ in 0..<answered {
+                queue.add(1)
+                if let next = queue.takeGroup() { underWay.append(next.count) }
+            }
+        }
+        #expect(underWay == [25, 25])
+    }
+
+    @Test func `go a thousand at once, and no more bytes than a transaction may have`() {
+        var many = queue(of: 5_000)
+        #expect(many.takeGroup()?.count == Ledger.groupLimit)
+        var large = queue(of: 40, bodyBytes: 1024 * 1024)
+        #expect(large.takeGroup()?.count == 8)
+    }
+
+    @Test func `that were withdrawn are not taken`() {
+        var queue = queue(of: 4)
+        #expect(queue.remove(2)?.caller == 2)
+        #expect(queue.takeGroup()?.map(\.caller) == [1, 3, 4])
+        #expect(queue.remove(3) == nil)
+    }
+}
+
+extension ActQueue<Int> {
+    /// Adds so many callers.
+    fileprivate mutating func add(_ count: Int, bodyBytes: Int = 2) {
+        for _ in 0..<count {
+            let number = makeNumber()
+            let body = String(repeating: "x", count: bodyBytes - 1)
+            append(
+                Waiting(number: number, act: .reserve(.sample(asking: "?", body: body)), caller: Int(number)))
+        }
+    }
+}

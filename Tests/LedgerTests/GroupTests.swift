@@ -1,0 +1,179 @@
+import Accounting
+import Dispatch
+import Foundation
+import Postgres
+import TestDatabase
+import Testing
+
+@testable import Ledger
+
+@Suite(.books) struct `Groups under way` {
+    /// Asks for so many tasks, one after the other, without waiting for the answers.
+    private func ask(_ ledger: Ledger, _ names: Range<Int>) -> [Task<Result<ReservationOutcome, LedgerError>, Never>] {
+        let line = Line()
+        return names.map { name in
+            Task(executorPreference: line) {
+                do throws(LedgerError) { return .success(try await ledger.reserve(.sample(named: "\(name)"))) } catch {
+                    return .failure(error)
+                }
+            }
+        }
+    }
+
+    /// Those who wait for a lock in this database.
+    private static let blocked: Statement = """
+        SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()
+        """
+
+    /// Runs a body while somebody else has the wallet's row, from the moment on at which a group waits for it.
+    private func whileLocked<V: Sendable>(
+        _ body: @escaping @Sendable (_ owner: Connection, _ untilBlocked: () async -> Void) async -> V
+    ) async throws -> V {
+        let observer = TestDatabase.current.pool(maximumConnections: 1)
+        return try await TestDatabase.current.pool(maximumConnections: 1).withConnection {
+            (owner) throws(PostgresError) in
+            try await owner.execute("BEGIN")
+            try await owner.execute("SELECT FROM wallet_balance FOR UPDATE")
+            let value = await body(owner) {
+                while (try? await observer.query(Self.blocked).isEmpty) != false {}
+            }
+            try await owner.execute("COMMIT")
+            return value
+        }
+    }
+
+    @Test func `are two at once, and when the connection is lost all in them are told and nobody else`() async throws {
+        let ledger = try await Ledger.sample()
+        let asked = try await whileLocked { owner, untilBlocked in
+            let first = self.ask(ledger, 0..<1)
+            await untilBlocked()
+            // The second group goes once eight wait; the others can not be taken any more.
+            let second = self.ask(ledger, 1..<9)
+            while ledger.groupsUnderWay < 2 { await Task.yield() }
+            let others = self.ask(ledger, 9..<30)
+            while ledger.waitingCount < 21 { await Task.yield() }
+            _ = try? await owner.query(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            return first + second + others
+        }
+        var unknown: [Int] = []
+        for (name, task) in asked.enumerated() {
+            switch await task.value {
+            case .success(let outcome): #expect(outcome.reservation != nil)
+            case .failure(let error):
+                #expect(error.outcomeIsUnknown)
+                unknown.append(name)
+            }
+        }
+        #expect(unknown == Array(0...8))
+        #expect(try await ledger.balance.held == .credits(42 * 21))
+        for task in ask(ledger, 0..<30) { #expect(try await task.value.get().reservation != nil) }
+        #expect(try await ledger.balance.held == .credits(42 * 30))
+    }
+
+    @Test func `are decided in the order in which their callers came`() async throws {
+        let ledger = try await Ledger.sample(reading: 42 * 600)
+        let asked = try await whileLocked { _, untilBlocked in
+            let first = self.ask(ledger, 0..<1)
+            await untilBlocked()
+            return first + self.ask(ledger, 1..<1_000)
+        }
+        for (name, task) in asked.enumerated() {
+            #expect((try await task.value.get().reservation != nil) == (name < 600), "\(name)")
+        }
+        let names = try await TestDatabase.current.texts(
+            """
+            SELECT client_request_id FROM (SELECT client_request_id, entry_number FROM reservation
+            UNION ALL SELECT client_request_id, entry_number FROM refusal) AS entry ORDER BY entry_number
+            """)
+        #expect(names == (0..<1_000).map(String.init))
+        #expect(try await groupCount() > 2)
+    }
+
+    @Test func `do not spoil each other`() async throws {
+        let ledger = try await Ledger.sample()
+        let asked = try await whileLocked { _, untilBlocked in
+            let first = self.ask(ledger, 0..<1)
+            await untilBlocked()
+            // The row of this one cannot be written, and so neither can its group as a whole.
+            let bad = Task(executorPreference: Line()) {
+                do throws(LedgerError) {
+                    _ = try await ledger.reserve(.sample(named: String(repeating: "x", count: 129)))
+                    return false
+                } catch { return !error.isTransient }
+            }
+            let others = self.ask(ledger, 1..<100)
+            while ledger.groupsUnderWay < 2 { await Task.yield() }
+            return (good: first + others, bad: bad)
+        }
+        #expect(await asked.bad.value)
+        for task in asked.good { #expect(try await task.value.get().reservation != nil) }
+        #expect(try await ledger.balance.held == .credits(42 * 100))
+    }
+
+    @Test func `lose nobody who is cancelled while they are under way`() async throws {
+        let ledger = try await Ledger.sample()
+        let asked = try await whileLocked { _, untilBlocked in
+            let first = self.ask(ledger, 0..<1)
+            await untilBlocked()
+            let second = self.ask(ledger, 1..<9)
+            while ledger.groupsUnderWay < 2 { await Task.yield() }
+            let asked = first + second + self.ask(ledger, 9..<30)
+            while ledger.waitingCount < 21 { await Task.yield() }
+            for task in asked { task.cancel() }
+            return asked
+        }
+        for (name, task) in asked.enumerated() {
+            switch await task.value {
+            case .success(let outcome): #expect(name < 9 && outcome.reservation != nil)
+            case .failure(let error): #expect(name >= 9 && error == .cancelled)
+            }
+        }
+        #expect(try await ledger.balance.held == .credits(42 * 9))
+    }
+
+    @Test func `are one for a caller alone`() async throws {
+        let ledger = try await Ledger.sample()
+        for name in 0..<3 { _ = try await ledger.reserve(.sample(named: "\(name)")) }
+        #expect(try await groupCount() == 3)
+        #expect(ledger.groupsUnderWay == 0)
+    }
+
+    @Test func `are told when a statement's time is over, and the one behind goes on`() async throws {
+        let pool = TestDatabase.current.pool(
+            PostgresConfiguration(
+                url: TestDatabase.current.url, role: "usage_service", statementTimeout: .milliseconds(300)))
+        let ledger = Ledger(wallet: try await Ledger.sample().wallet, pool: pool)
+        let asked = try await whileLocked { owner, untilBlocked in
+            let first = self.ask(ledger, 0..<1)
+            await untilBlocked()
+            let others = self.ask(ledger, 1..<9)
+            let told = await first[0].value
+            _ = try? await owner.execute("COMMIT")
+            return (first: told, others: others)
+        }
+        #expect(throws: LedgerError.self) { try asked.first.get() }
+        for task in asked.others {
+            // They may have been turned away with the first, as the server did not answer, but never half of them.
+            if case .failure(let error) = await task.value { #expect(error.isTransient && !error.outcomeIsUnknown) }
+        }
+        let held = try await ledger.balance.held
+        #expect([0, 42 * 8].map(Credits.credits).contains(held))
+    }
+
+    /// In how many transactions the reservations were made.
+    private func groupCount() async throws -> Int64 {
+        try await TestDatabase.current.number("SELECT count(DISTINCT xmin::text) FROM reservation")
+    }
+}
+
+/// Runs jobs one after the other, in the order in which they come.
+private final class Line: TaskExecutor {
+    private let queue = DispatchQueue(label: "line")
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
+}
