@@ -35,7 +35,7 @@ import Testing
             try await owner.execute("BEGIN")
             try await owner.execute("SELECT FROM wallet_balance FOR UPDATE")
             let value = await body(owner) {
-                while (try? await observer.query(Self.blocked).isEmpty) != false {}
+                await wait { (try? await observer.query(Self.blocked).isEmpty) == false }
             }
             try await owner.execute("COMMIT")
             return value
@@ -49,9 +49,9 @@ import Testing
             await untilBlocked()
             // The second group goes once eight wait; the others can not be taken any more.
             let second = self.ask(ledger, 1..<9)
-            while ledger.groupsUnderWay < 2 { await Task.yield() }
+            await wait { ledger.groupsUnderWay >= 2 }
             let others = self.ask(ledger, 9..<30)
-            while ledger.waitingCount < 21 { await Task.yield() }
+            await wait { ledger.waitingCount >= 21 }
             _ = try? await owner.query(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
             )
@@ -104,7 +104,7 @@ import Testing
                 } catch { return !error.isTransient }
             }
             let others = self.ask(ledger, 1..<100)
-            while ledger.groupsUnderWay < 2 { await Task.yield() }
+            await wait { ledger.groupsUnderWay >= 2 }
             return (good: first + others, bad: bad)
         }
         #expect(await asked.bad.value)
@@ -118,9 +118,9 @@ import Testing
             let first = self.ask(ledger, 0..<1)
             await untilBlocked()
             let second = self.ask(ledger, 1..<9)
-            while ledger.groupsUnderWay < 2 { await Task.yield() }
+            await wait { ledger.groupsUnderWay >= 2 }
             let asked = first + second + self.ask(ledger, 9..<30)
-            while ledger.waitingCount < 21 { await Task.yield() }
+            await wait { ledger.waitingCount >= 21 }
             for task in asked { task.cancel() }
             return asked
         }

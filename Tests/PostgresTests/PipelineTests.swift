@@ -148,7 +148,7 @@ import Testing
         let pool = try await table()
         let source = Source([[lock, insert(1)], [insert(2)], [insert(3)]])
         try await run(source, on: pool) { _ in
-            while source.taken < 2 { await Task.yield() }
+            await wait { source.taken >= 2 }
             #expect(source.taken == 2)
             #expect(source.answers.isEmpty)
         }
@@ -172,7 +172,7 @@ import Testing
         while try await observer.query(blocked).isEmpty {}
         source.add([insert(2)])
         connection.withLock { $0 }?.lookAgain()
-        while source.taken < 2 { await Task.yield() }
+        await wait { source.taken >= 2 }
         #expect(source.answers.isEmpty)
         try await locker.execute("SELECT pg_advisory_unlock(7)")
         try await running
@@ -184,7 +184,7 @@ import Testing
         for bad in [[insert(1), insert(-1), insert(3)], [insert(1), insert(1)]] {
             try await pool.execute("TRUNCATE number")
             let source = Source([[lock] + bad, [insert(4), insert(5)], [insert(6)]])
-            try await run(source, on: pool) { _ in while source.taken < 2 { await Task.yield() } }
+            try await run(source, on: pool) { _ in await wait { source.taken >= 2 } }
             #expect(source.failures.keys.sorted() == [0])
             #expect(["number_positive", "number_once"].contains(source.failures[0]?.constraint))
             #expect(source.failures[0]?.outcomeIsUnknown == false)
@@ -201,7 +201,7 @@ import Testing
     @Test func `whose values cannot be bound fail before they are sent`() async throws {
         let pool = try await table()
         let source = Source([[lock, insert(1)], [insert(2), PipelineStep("SELECT $1", "a\u{0}b")], [insert(3)]])
-        try await run(source, on: pool) { _ in while source.taken < 2 { await Task.yield() } }
+        try await run(source, on: pool) { _ in await wait { source.taken >= 2 } }
         #expect(source.failures.mapValues(\.reason) == [1: .usage])
         #expect(try await values() == [1])
     }
@@ -210,7 +210,7 @@ import Testing
         let pool = try await table()
         let source = Source([[lock, insert(1)], [insert(2)], [insert(3)]])
         try await run(source, on: pool) { observer in
-            while source.taken < 2 { await Task.yield() }
+            await wait { source.taken >= 2 }
             for row in try await observer.query(blocked) {
                 try await observer.execute("SELECT pg_terminate_backend($1::int)", try row.decode("pid", as: Int.self))
             }
@@ -228,7 +228,7 @@ import Testing
         configuration.settings = ["statement_timeout": "0"]
         let pool = try await table(configuration)
         let source = Source([[lock, insert(1)], [insert(2)]])
-        try await run(source, on: pool) { _ in while source.answers.count < 2 { await Task.yield() } }
+        try await run(source, on: pool) { _ in await wait { source.answers.count >= 2 } }
         #expect(source.failures.count == 2)
         #expect(source.failures.values.allSatisfy { $0.outcomeIsUnknown })
         #expect(source.failures[0]?.reason == .timeout)
@@ -239,7 +239,7 @@ import Testing
             PostgresConfiguration(
                 url: TestDatabase.current.url, statementTimeout: .milliseconds(300), maximumConnections: 1))
         let source = Source([[lock, insert(1)], [insert(2)]])
-        try await run(source, on: pool) { _ in while source.answers.count < 2 { await Task.yield() } }
+        try await run(source, on: pool) { _ in await wait { source.answers.count >= 2 } }
         #expect(source.failures.mapValues(\.reason) == [0: .timeout])
         #expect(try await values() == [2])
     }
