@@ -659,13 +659,17 @@ BEGIN
                 tasks = total.tasks + excluded.tasks, refused = total.refused + excluded.refused,
                 reserved_credits = total.reserved_credits + excluded.reserved_credits,
                 held_credits = total.held_credits + excluded.held_credits
+        ), moved AS MATERIALIZED (
+            -- With the wallet's id, so that each counter is looked up by its key and not all of the wallet's are compared with each.
+            SELECT p_wallet_id AS wallet_id, moved.*
+            FROM unnest(v_projects, v_periods, v_starts, v_used, v_counted) AS moved (project_id, period, starts_on, used, counted)
+            WHERE moved.used <> moved.counted
         ), used AS (
             UPDATE budget_counter counter
             SET held_credits = counter.held_credits + moved.used - moved.counted
-            FROM unnest(v_projects, v_periods, v_starts, v_used, v_counted)
-                 AS moved (project_id, period, starts_on, used, counted)
-            WHERE counter.wallet_id = p_wallet_id AND counter.project_id = moved.project_id
-                AND counter.period = moved.period AND counter.starts_on = moved.starts_on AND moved.used <> moved.counted
+            FROM moved
+            WHERE counter.wallet_id = moved.wallet_id AND counter.project_id = moved.project_id
+                AND counter.period = moved.period AND counter.starts_on = moved.starts_on
         ), balance AS (
             UPDATE wallet_balance b
             SET last_entry_number = v_entry,
