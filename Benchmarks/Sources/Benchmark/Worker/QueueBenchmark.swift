@@ -5,7 +5,8 @@ import Worker
 /// The worker's own queue, with a provider that costs nothing: claim, submit, book the acceptance, claim, follow, settle.
 struct QueueBenchmark: Measurement {
     let name = "queue"
-    let summary = "one worker brings tasks from queued to settled with a provider in its own process"
+    let summary =
+        "one worker brings tasks from queued to settled with a provider in its own process, beside pgqueuer's jobs"
 
     /// Tasks that wait for a second of measuring.
     private static let tasksPerSecond = 10_000
@@ -16,11 +17,17 @@ struct QueueBenchmark: Measurement {
         let database = try await stage.server.database(name)
         let ours = try await OurBooks.make("ours", in: database)
         let provider = InProcessProvider()
-        let series = try await stage.interleave([
+        let other = try await stage.server.database("pgqueuer")
+        let queuer = try await PgQueuer.make(in: other)
+        var parts = [
             Stage.Part("ours") { round in
                 try await settle(Self.tasksPerSecond * round.seconds, ours, provider, stage.server)
             }
-        ])
+        ]
+        if let queuer {
+            parts.append(Stage.Part("pgqueuer") { try await queuer.work(off: Self.tasksPerSecond * $0.seconds) })
+        }
+        let series = try await stage.interleave(parts)
         var problems = try await ours.problems()
         let (tasks, counts) = (Self.tasksPerSecond * (1 + stage.rounds * stage.seconds), provider.counts)
         if counts.tasks != tasks || counts.ended != tasks || counts.createRequests != tasks {
@@ -30,14 +37,20 @@ struct QueueBenchmark: Measurement {
         }
         problems += try await database.verify()
         try await database.drop()
+        try await other.drop()
         let speed = series[0].operationsPerSecond
-        return Report(
-            series: series,
-            aims: [
-                Aim(
-                    "claim, submit, follow and settle through one process: at least 10 thousand tasks/s",
-                    figure: "\(speed.shown) tasks/s", isReached: speed >= 10_000)
-            ], problems: problems)
+        var aims = [
+            Aim(
+                "claim, submit, follow and settle through one process: at least 10 thousand tasks/s",
+                figure: "\(speed.shown) tasks/s", isReached: speed >= 10_000)
+        ]
+        if series.count > 1 {
+            aims.append(
+                Aim("the same: ahead of pgqueuer, whose jobs do nothing", Ratio(series[0], to: series[1]), atLeast: 1))
+        } else {
+            aims.append(Aim("the same: ahead of pgqueuer", figure: "pgqueuer is missing", isReached: false))
+        }
+        return Report(series: series, aims: aims, problems: problems)
     }
 
     /// Submits tasks, and measures how long a worker takes to bring all of them to an end.

@@ -1,0 +1,56 @@
+/// pgqueuer from the package index of Python: a queue of jobs in PostgreSQL, each of which is taken, does nothing and is done.
+///
+/// It knows no leases of two visits, no provider and no books.
+struct PgQueuer: Sendable {
+    private let python: Python
+    private let database: BenchmarkDatabase
+
+    /// Installs it and makes its tables in a database; nil where it cannot be had.
+    static func make(in database: BenchmarkDatabase) async throws -> PgQueuer? {
+        guard let python = try await Python.make(with: ["pgqueuer", "asyncpg"]) else { return nil }
+        let queuer = PgQueuer(python: python, database: database)
+        _ = try await queuer.run("await queries.install()")
+        return queuer
+    }
+
+    /// Adds jobs, and measures how long one process takes to work them off.
+    ///
+    /// Groups of 100 were the fastest of 10, 100 and 1,000.
+    func work(off count: Int) async throws -> Sample {
+        let lines = try await run(
+            """
+            await queries.enqueue(["nothing"] * \(count), [None] * \(count), [0] * \(count))
+            queue = PgQueuer(driver)
+            @queue.entrypoint("nothing")
+            async def nothing(job): pass
+            start = time.perf_counter()
+            await queue.run(mode=QueueExecutionMode.drain, batch_size=100)
+            print(time.perf_counter() - start)
+            left = await driver.fetch("SELECT count(*) AS jobs FROM pgqueuer")
+            print(left[0]["jobs"])
+            """)
+        guard lines.count == 2, let seconds = Double(lines[0]), lines[1] == "0" else {
+            throw Mistake("pgqueuer left jobs behind: \(lines.joined(separator: ", "))")
+        }
+        return Sample(
+            operations: count, seconds: seconds, latencies: [], clientCPUSeconds: nil, serverCPUSeconds: nil,
+            clientPeakBytes: nil)
+    }
+
+    private func run(_ body: String) async throws -> [Substring] {
+        let indented = body.split(separator: "\n").map { "    \($0)" }.joined(separator: "\n")
+        return try await python.run(
+            """
+            import asyncio, time, asyncpg
+            from pgqueuer import AsyncpgDriver, PgQueuer, Queries
+            from pgqueuer.types import QueueExecutionMode
+
+            async def main():
+                driver = AsyncpgDriver(await asyncpg.connect("\(database.url)"))
+                queries = Queries(driver)
+            \(indented)
+
+            asyncio.run(main())
+            """)
+    }
+}
