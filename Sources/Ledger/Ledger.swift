@@ -96,7 +96,9 @@ public final class Ledger: Sendable {
                 state.isBeingWritten = true
                 return .write
             }
-            guard let connection = state.connection, !state.isWoken, state.queue.isGroupDue else { return .wait }
+            guard let connection = state.connection, !state.isWoken,
+                state.queue.underWay.isEmpty || state.queue.isGroupDue
+            else { return .wait }
             state.isWoken = true
             return .wake(connection)
         }
@@ -120,7 +122,10 @@ public final class Ledger: Sendable {
         repeat {
             do throws(PostgresError) {
                 try await pool.withConnection { (connection) throws(PostgresError) in
-                    state.withLock { $0.connection = connection }
+                    state.withLock { state in
+                        state.connection = connection
+                        state.queue.stopExpecting()
+                    }
                     defer { state.withLock { $0.connection = nil } }
                     try await connection.pipelines { nextPipeline() }
                 }

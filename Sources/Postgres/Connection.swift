@@ -91,8 +91,8 @@ public actor Connection {
     /// Runs pipelines in the order in which they are taken, each in a transaction of its own, and sends the next while
     /// one is under way, so that the server does not wait for its client.
     ///
-    /// It returns once all that it took are answered and there is no next one, and also after the first one that
-    /// failed, or after many, so that others have their turn. Cancelling the task lets it take no more.
+    /// It returns once all that it took are answered and no next one has come for a millisecond, and also after the first
+    /// one that failed, or after many, so that others have their turn. Cancelling the task lets it take no more.
     ///
     /// - Parameter next: The next one to be sent, if there is one. It is asked on the connection's thread: at the
     ///   start, after each answer and after ``lookAgain()``, while fewer than two are under way.

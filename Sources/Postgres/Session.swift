@@ -193,6 +193,16 @@ final class Session {
             ?? PostgresError(reason: .connection, message: "the connection to PostgreSQL was lost")
     }
 
+    /// Waits until the thread is woken.
+    ///
+    /// - Returns: Whether it was.
+    func waitToBeWoken(atMost limit: Duration) -> Bool {
+        var descriptor = pollfd(fd: wake.readEnd, events: Int16(POLLIN), revents: 0)
+        guard poll(&descriptor, 1, Int32(clamping: limit.wholeMilliseconds)) > 0 else { return false }
+        wake.drain()
+        return true
+    }
+
     // Waits for events on the socket, or to be woken.
     private func wait(forSocket events: Int16) throws(PostgresError) {
         let now = ContinuousClock.now

@@ -71,6 +71,8 @@ extension Session {
                 if case .failure(let error) = outcome { failure = failure ?? error }
                 pipeline.answer(outcome)
                 try sendWhatIsDue()
+                // Whoever was answered may ask again at once, and need not come through the pool for it.
+                if underWay.isEmpty, failure == nil, waitToBeWoken(atMost: .milliseconds(1)) { try sendWhatIsDue() }
             }
             guard PQexitPipelineMode(connection) == 1 else { throw lost() }
         } catch {

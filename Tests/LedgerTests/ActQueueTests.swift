@@ -19,8 +19,8 @@ import Testing
     }
 
     @Test func `go together while a second group would be small`() {
-        var queue = queue(of: 15)
-        #expect(queue.takeGroup()?.count == 15)
+        var queue = queue(of: 64)
+        #expect(queue.takeGroup()?.count == 64)
     }
 
     @Test func `stay behind a group under way while they are few`() {
@@ -33,43 +33,45 @@ import Testing
     }
 
     @Test func `go in two halves, in the order in which they came`() {
-        var queue = queue(of: 50)
-        #expect(queue.takeGroup()?.map(\.caller) == Array(1...25))
-        #expect(queue.takeGroup()?.map(\.caller) == Array(26...50))
+        var queue = queue(of: 200)
+        #expect(queue.takeGroup()?.map(\.caller) == Array(1...100))
+        #expect(queue.takeGroup()?.map(\.caller) == Array(101...200))
         #expect(queue.takeGroup() == nil)
     }
 
     @Test func `wait for half of all who ask again, and then go behind the other half`() {
-        var queue = queue(of: 50)
+        var queue = queue(of: 200)
         _ = (queue.takeGroup(), queue.takeGroup())
         queue.noteAnswered()
-        queue.add(24)
+        queue.add(99)
         #expect(!queue.isGroupDue)
         queue.add(1)
-        #expect(queue.takeGroup()?.count == 25)
+        #expect(queue.takeGroup()?.count == 100)
     }
 
     @Test func `wait for no more than were answered`() {
         var queue = queue(of: 1)
         _ = queue.takeGroup()
-        queue.add(40)
-        #expect(queue.takeGroup()?.count == 21)
+        queue.add(160)
+        #expect(queue.takeGroup()?.count == 81)
         queue.noteAnswered()
         #expect(queue.takeGroup() == nil)
         queue.add(1)
-        #expect(queue.takeGroup()?.count == 20)
+        #expect(queue.takeGroup()?.count == 80)
         queue.noteAnswered()
-        // Of the 21 some may never ask again; those who do go when the others are answered.
+        // Of the 81 some may never ask again; those who do go when the others are answered.
         queue.add(5)
         #expect(queue.takeGroup() == nil)
         queue.noteAnswered()
+        #expect(queue.takeGroup() == nil)
+        queue.stopExpecting()
         #expect(queue.takeGroup()?.count == 5)
     }
 
     @Test func `come to two even halves, however unevenly they begin`() {
         var queue = queue(of: 3)
         var underWay = [queue.takeGroup()?.count ?? 0]
-        queue.add(47)
+        queue.add(197)
         if let second = queue.takeGroup() { underWay.append(second.count) }
         for _ in 0..<20 {
             let answered = underWay.removeFirst()
@@ -80,7 +82,7 @@ import Testing
                 if let next = queue.takeGroup() { underWay.append(next.count) }
             }
         }
-        #expect(underWay == [25, 25])
+        #expect(underWay == [100, 100])
     }
 
     @Test func `go a thousand at once, and no more bytes than a transaction may have`() {
