@@ -39,20 +39,27 @@ struct DayRows {
         }
         try copy(
             "task_work",
-            ["task_id", "state", "due_at", "attempts", "first_sent_at", "accepted_at", "provider_task_id"], \.open,
-            into: transaction
+            [
+                "task_id", "state", "due_at", "attempts", "project_id", "model", "day", "amount_credits",
+                "first_sent_at", "accepted_at", "provider_task_id", "reserved_credits",
+            ], \.open, into: transaction
         ) {
             let isAccepted = $1.acceptance != 0
             $0.append($1.id)
             $0.append(isAccepted ? "accepted" : "queued")
             $0.append($1.submittedAt + 10_000_000)
             $0.append(Int32(isAccepted ? 1 : 0))
+            $0.append(projectIDs[$1.project])
+            $0.append(InventedModel.all[$1.model].name)
+            $0.append(day(of: $1.submittedAt))
+            $0.append($1.credits)
             if isAccepted {
                 $0.append($1.submittedAt + 20_000)
                 $0.append($1.acceptedAt)
                 $0.append(providerTaskID(of: $1.id))
+                $0.append($1.credits)
             } else {
-                for _ in 1...3 { $0.appendNull() }
+                for _ in 1...4 { $0.appendNull() }
             }
         }
     }
