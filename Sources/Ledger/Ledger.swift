@@ -163,7 +163,12 @@ public final class Ledger: Sendable {
 
     /// Tells the callers of a group what came of it, unless it is to be written again.
     private func finish(_ group: [Waiting], _ written: Group, _ result: Result<[Rows], PostgresError>) {
-        state.withLock { $0.queue.noteAnswered() }
+        let idle = state.withLock { state -> Connection? in
+            state.queue.noteAnswered()
+            return state.queue.underWay.isEmpty && state.queue.count > 0 ? state.connection : nil
+        }
+        // The connection stays for who asks again; but not where somebody waits already.
+        defer { idle?.lookAgain() }
         do throws(PostgresError) {
             let answers = try written.answers(result.get())
             for (member, answer) in zip(group, answers) { member.caller.resume(returning: answer) }

@@ -130,7 +130,7 @@ import Testing
         async let running: Void = pool.withConnection { (connection) throws(PostgresError) in
             try await connection.pipelines { source.next() }
         }
-        while try await observer.query(blocked).isEmpty {}
+        await wait { (try? await observer.query(blocked).isEmpty) == false }
         try await body(observer)
         try await locker.execute("SELECT pg_advisory_unlock(7)")
         try await running
@@ -169,7 +169,7 @@ import Testing
             connection.withLock { $0 = lent }
             try await lent.pipelines { source.next() }
         }
-        while try await observer.query(blocked).isEmpty {}
+        await wait { (try? await observer.query(blocked).isEmpty) == false }
         source.add([insert(2)])
         connection.withLock { $0 }?.lookAgain()
         await wait { source.taken >= 2 }
