@@ -40,6 +40,8 @@ public enum UsageSQL {
         migration("0034_no_compilation.sql", PackageResources._034_no_compilation_sql),
         migration("0035_hold_in_the_queue.sql", PackageResources._035_hold_in_the_queue_sql),
         migration("0036_partitions.sql", PackageResources._036_partitions_sql),
+        migration("0037_one_link_a_group.sql", PackageResources._037_one_link_a_group_sql),
+        migration("0038_guard_without_copies.sql", PackageResources._038_guard_without_copies_sql),
     ]
 
     /// What `usage verify` asks of the entries, by file: the rows that a statement returns are the differences, each with the

@@ -15,6 +15,21 @@ enum Act: Sendable {
     case settle(Settlement)
     case record(RecordedError)
 
+    /// The statement that it belongs to.
+    enum Kind: Sendable {
+        case reserve, accept, settle, record
+    }
+
+    /// Which kind it is.
+    var kind: Kind {
+        switch self {
+        case .reserve: .reserve
+        case .accept: .accept
+        case .settle: .settle
+        case .record: .record
+        }
+    }
+
     /// The size of the request that comes with it.
     var bodyBytes: Int {
         guard case .reserve(let submission) = self else { return 0 }
@@ -144,12 +159,42 @@ extension [Act] {
     }
 }
 
+/// What sets the price of a task.
+private struct TaskKind: Hashable {
+    let model: String
+    let parameters: [String: String]
+}
+
+/// Values of which many are equal, as each of them once.
+private struct Distinct<Value: Hashable> {
+    private(set) var values: [Value] = []
+    /// For each that was given, the place of its value, counted from 1.
+    private(set) var places: [Int32] = []
+
+    init(_ given: [Value]) {
+        var known: [Value: Int32] = [:]
+        places.reserveCapacity(given.count)
+        for value in given {
+            if let place = known[value] {
+                places.append(place)
+            } else {
+                values.append(value)
+                known[value] = Int32(values.count)
+                places.append(Int32(values.count))
+            }
+        }
+    }
+}
+
 extension Group {
     private static func reserve(_ submissions: [TaskSubmission], _ wallet: Int64) -> PipelineStep {
-        PipelineStep(
-            Query.reserve, wallet, submissions.map(\.taskID.uuid), submissions.map(\.project), submissions.map(\.model),
-            submissions.map { JSONB(object: $0.parameters) }, submissions.map(\.clientRequestID),
-            submissions.map(\.fingerprint), submissions.map(\.body), submissions.map(\.submittedAt))
+        let projects = Distinct(submissions.map(\.project))
+        let kinds = Distinct(submissions.map { TaskKind(model: $0.model, parameters: $0.parameters) })
+        return PipelineStep(
+            Query.reserve, wallet, projects.values, kinds.values.map(\.model),
+            kinds.values.map { JSONB(object: $0.parameters) }, projects.places, kinds.places,
+            submissions.map(\.taskID.uuid), submissions.map(\.clientRequestID), submissions.map(\.fingerprint),
+            submissions.map(\.body), submissions.map(\.submittedAt))
     }
 
     private static func accept(_ acceptances: [Acceptance], _ wallet: Int64) -> PipelineStep {

@@ -4,7 +4,8 @@
 /// answered have their turn first, as they are ready to run and may ask again. With one group under way,
 /// the next is sent behind it as soon as it is worth a transaction of its own; otherwise it goes when that one has been
 /// answered. Where many ask, each group takes half of them, so that the server works on one half while the other half is
-/// answered and asks again. It knows neither the callers nor the database.
+/// answered and asks again. A large group is of one kind, since each kind costs a statement of its own, whatever the number of its
+/// acts. It knows neither the callers nor the database.
 struct ActQueue<Caller: Sendable>: Sendable {
     /// One caller, and what it asks for.
     struct Waiting: Sendable {
@@ -71,18 +72,40 @@ struct ActQueue<Caller: Sendable>: Sendable {
     mutating func takeGroup() -> [Waiting]? {
         guard isGroupDue else { return nil }
         let most = min(max(half, Self.whole), Ledger.groupLimit)
-        var (bytes, taken) = (0, 0)
+        let kind = kindOfNextGroup
+        var bytes = 0
         var group: [Waiting] = []
-        for number in order {
-            guard group.count < most, bytes < Ledger.groupByteLimit else { break }
-            taken += 1
-            guard let entry = waiting.removeValue(forKey: number) else { continue }
+        var rest: [UInt64] = []
+        for (place, number) in order.enumerated() {
+            guard group.count < most, bytes < Ledger.groupByteLimit else {
+                rest += order[place...]
+                break
+            }
+            guard let entry = waiting[number] else { continue }
+            guard kind == nil || kind == entry.act.kind else {
+                rest.append(number)
+                continue
+            }
+            waiting[number] = nil
             group.append(entry)
             bytes += entry.act.bodyBytes
         }
-        order.removeFirst(taken)
+        order = rest
         underWay.append(group.count)
         return group
+    }
+
+    /// The kind of who has waited longest, where enough are of it; nil where all kinds go together.
+    private var kindOfNextGroup: Act.Kind? {
+        var oldest: Act.Kind?
+        var count = 0
+        for number in order {
+            guard let kind = waiting[number]?.act.kind else { continue }
+            if oldest == nil { oldest = kind }
+            if kind == oldest { count += 1 }
+            if count == Self.fewest { return oldest }
+        }
+        return nil
     }
 
     /// Those who were answered last have had their turn to ask again.

@@ -94,7 +94,7 @@ import Testing
     /// The tables whose rows are added and never changed.
     static let entries = [
         "reservation", "refusal", "acceptance", "settlement", "correction", "recorded_error", "wallet_reading",
-        "budget_change", "entry_hash", "client_request", "task_request", "price",
+        "budget_change", "entry_link", "client_request", "task_request", "price",
     ]
 
     @Test func `can read entries and add to them, and cannot change them`() async throws {
@@ -141,7 +141,7 @@ import Testing
     }
 
     @Test func `can read the views that the entries add up in`() async throws {
-        for view in ["task_credits", "entry"] {
+        for view in ["task_credits", "entry", "entry_hash"] {
             #expect(try await TestDatabase.current.may("usage_report", "SELECT", view))
             #expect(try await !TestDatabase.current.may("usage_report", "INSERT, UPDATE, DELETE", view))
         }
@@ -160,7 +160,7 @@ import Testing
     static let forbidden = [
         "ALTER TABLE reservation DISABLE TRIGGER ALL",
         "ALTER TABLE reservation DROP CONSTRAINT reservation_amount_positive",
-        "ALTER TABLE entry_hash ALTER hash DROP NOT NULL", "ALTER TABLE settlement OWNER TO CURRENT_USER",
+        "ALTER TABLE entry_link ALTER hashes DROP NOT NULL", "ALTER TABLE settlement OWNER TO CURRENT_USER",
         "ALTER TABLE reservation ADD COLUMN mine int", "ALTER TABLE reservation ENABLE ROW LEVEL SECURITY",
         "CREATE TRIGGER mine BEFORE INSERT ON reservation FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
         "CREATE RULE mine AS ON DELETE TO reservation DO INSTEAD NOTHING", "CREATE INDEX mine ON reservation (model)",
@@ -169,7 +169,7 @@ import Testing
         "CREATE OR REPLACE VIEW task_credits AS SELECT 1 AS wallet_id", "DROP VIEW entry", "DROP TABLE refusal",
         "DROP FUNCTION available_credits", "ALTER FUNCTION reserve RENAME TO mine",
         "COMMENT ON TABLE reservation IS 'mine'",
-        "DO $$ BEGIN LOCK TABLE entry_hash IN ACCESS EXCLUSIVE MODE; END $$",
+        "DO $$ BEGIN LOCK TABLE entry_link IN ACCESS EXCLUSIVE MODE; END $$",
         "CLUSTER reservation USING reservation_one_per_task",
         "REINDEX TABLE reservation", "SET session_replication_role = replica", "SET ROLE usage",
         "SET SESSION AUTHORIZATION usage",
@@ -227,7 +227,8 @@ import Testing
                 #expect(await pool.problem("SELECT FROM \(table)") == "42501", "\(table)")
             }
             #expect(
-                await pool.problem("SELECT * FROM reserve(1, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')")
+                await pool.problem(
+                    "SELECT * FROM reserve(1, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')")
                     == "42501")
         }
     }

@@ -24,20 +24,26 @@ struct ChainTampering: Sendable, CustomTestStringConvertible {
     private static let error = "SELECT entry_number FROM recorded_error"
     private static let last = "SELECT last_entry_number FROM wallet_balance WHERE wallet_id = \(studio)"
 
+    /// Makes each link one of a single entry, which changes nothing but lets one hash be taken out.
+    private static let split = """
+        CREATE TEMP TABLE single AS SELECT * FROM entry_hash;
+        DELETE FROM entry_link;
+        INSERT INTO entry_link SELECT wallet_id, entry_number, entry_number, hash FROM single;
+
+        """
+
     /// Hashes from an entry on, as somebody computes them who knows how.
     private static func rehash(from entry: String, to end: String) -> String {
-        """
-        CREATE TEMP TABLE forged AS
-            SELECT entry_number, line FROM entry
-            WHERE wallet_id = \(studio) AND entry_number BETWEEN (\(entry)) AND (\(end)) ORDER BY 1;
-        CREATE TEMP TABLE kept AS SELECT * FROM entry_hash WHERE wallet_id = \(studio) AND entry_number > (\(end));
-        DELETE FROM entry_hash WHERE wallet_id = \(studio) AND entry_number >= (\(entry));
-        INSERT INTO entry_hash (wallet_id, entry_number, hash)
-            SELECT \(studio), hashed.entry_number, hashed.hash
-            FROM entry_hashes(\(studio), ARRAY(SELECT entry_number FROM forged ORDER BY 1),
-                              ARRAY(SELECT line FROM forged ORDER BY entry_number)) AS hashed;
-        INSERT INTO entry_hash SELECT * FROM kept
-        """
+        split + """
+            CREATE TEMP TABLE forged AS
+                SELECT entry_number, line FROM entry
+                WHERE wallet_id = \(studio) AND entry_number BETWEEN (\(entry)) AND (\(end)) ORDER BY 1;
+            CREATE TEMP TABLE kept AS SELECT * FROM entry_link WHERE wallet_id = \(studio) AND last_entry_number > (\(end));
+            DELETE FROM entry_link WHERE wallet_id = \(studio) AND last_entry_number >= (\(entry));
+            INSERT INTO entry_link
+                SELECT link.* FROM entry_links(\(studio), (\(entry)), ARRAY(SELECT line FROM forged ORDER BY entry_number)) AS link;
+            INSERT INTO entry_link SELECT * FROM kept
+            """
     }
 
     static let all = [
@@ -56,14 +62,14 @@ struct ChainTampering: Sendable, CustomTestStringConvertible {
             """),
         ChainTampering(
             "a row is deleted", at: "SELECT 1 + max(entry_number) FROM entry WHERE kind = 'recorded_error'",
-            "DELETE FROM entry_hash WHERE entry_number = (\(error)); DELETE FROM recorded_error"),
+            split + "DELETE FROM entry_link WHERE last_entry_number = (\(error)); DELETE FROM recorded_error"),
         ChainTampering("a row is deleted and its hash is left", at: error, "DELETE FROM recorded_error"),
         ChainTampering(
             "a row is put in", at: last,
             """
             INSERT INTO budget_change SELECT wallet_id, (\(last)) + 1, project_id, period, 99999, changed_at, recorded_at
                 FROM budget_change WHERE wallet_id = \(studio) LIMIT 1;
-            INSERT INTO entry_hash VALUES (\(studio), (\(last)) + 1, sha256('x'));
+            INSERT INTO entry_link VALUES (\(studio), (\(last)) + 1, (\(last)) + 1, sha256('x'));
             UPDATE wallet_balance SET last_entry_number = last_entry_number + 1 WHERE wallet_id = \(studio)
             """),
         ChainTampering(
@@ -81,23 +87,27 @@ struct ChainTampering: Sendable, CustomTestStringConvertible {
             "UPDATE recorded_error SET message = 'nothing'; " + rehash(from: error, to: error)),
         ChainTampering(
             "a hash is replaced", at: reservation,
-            "UPDATE entry_hash SET hash = sha256('x') WHERE wallet_id = \(studio) AND entry_number = (\(reservation))"),
+            """
+            UPDATE entry_link
+            SET hashes = overlay(hashes PLACING sha256('x') FROM 32 * ((\(reservation)) - first_entry_number)::integer + 1)
+            WHERE wallet_id = \(studio) AND (\(reservation)) BETWEEN first_entry_number AND last_entry_number
+            """),
         ChainTampering(
             "a row moves to another wallet",
             at: "SELECT 1 + max(entry_number) FROM entry WHERE kind = 'recorded_error'",
-            """
-            DELETE FROM entry_hash WHERE entry_number = (\(error));
-            UPDATE recorded_error SET wallet_id = 1, entry_number = 1
-            """),
+            split + """
+                DELETE FROM entry_link WHERE last_entry_number = (\(error));
+                UPDATE recorded_error SET wallet_id = 1, entry_number = 1
+                """),
         ChainTampering(
             "a row is edited and all is hashed anew from there on", at: last, needsAnchor: true,
             "UPDATE recorded_error SET message = 'nothing'; " + rehash(from: error, to: last)),
         ChainTampering(
             "the end is cut off", at: last, needsAnchor: true,
-            """
-            DELETE FROM budget_change WHERE entry_number = (\(last)) AND wallet_id = \(studio);
-            DELETE FROM entry_hash WHERE entry_number = (\(last)) AND wallet_id = \(studio);
-            UPDATE wallet_balance SET last_entry_number = last_entry_number - 1 WHERE wallet_id = \(studio)
-            """),
+            split + """
+                DELETE FROM budget_change WHERE entry_number = (\(last)) AND wallet_id = \(studio);
+                DELETE FROM entry_link WHERE last_entry_number = (\(last)) AND wallet_id = \(studio);
+                UPDATE wallet_balance SET last_entry_number = last_entry_number - 1 WHERE wallet_id = \(studio)
+                """),
     ]
 }

@@ -54,6 +54,8 @@ struct Program: Sendable {
             let first = try await group.next() ?? nil
             if first == nil { running.kill() }
             group.cancelAll()
+            // Nobody waits for it any more.
+            try Task.checkCancellation()
             return try #require(first, "usage \(name) did not end in time")
         }
     }

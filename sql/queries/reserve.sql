@@ -1,7 +1,7 @@
--- Asks the guard about a group of requests of wallet $1, in order: task ids, project slugs, models, parameters that may
--- set the price, the callers' own names, what was asked for (hashed here), request bodies (null: not complete yet), times.
+-- Asks the guard about a group of requests of wallet $1, in order. First what they are of, each once: project slugs, and models
+-- with the parameters that may set the price. Then for each request: which of the projects, which of the models (both from 1),
+-- task id, the caller's own name, what was asked for, request body (null: not complete yet), time.
 SELECT place, outcome, task_id, amount_credits, decided_at, reasons
-FROM reserve($1::bigint, $2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::text[],
-             ARRAY(SELECT sha256(asked) FROM unnest($7::bytea[]) WITH ORDINALITY AS given (asked, place) ORDER BY place),
-             $8::bytea[], $9::timestamptz[])
+FROM reserve($1::bigint, $2::text[], $3::text[], $4::jsonb[], $5::integer[], $6::integer[], $7::uuid[], $8::text[], $9::bytea[],
+             $10::bytea[], $11::timestamptz[])
 ORDER BY place;

@@ -1,5 +1,5 @@
 -- The entries of each wallet are numbered 1, 2, 3 … to the last, and as many hashes are there. That no number stands twice
--- follows from the hashes: their key has each number once, and each is the hash of one entry only.
+-- follows from the hashes: each is the hash of one entry only.
 SELECT 'entry_number' AS rule, wallet.slug AS wallet, 'entries' AS subject,
        format('%s entries from %s to %s, %s hashes', coalesce(counted.entries, 0), coalesce(counted.lowest, 0),
               coalesce(counted.highest, 0), coalesce(hashed.hashes, 0)) AS found,

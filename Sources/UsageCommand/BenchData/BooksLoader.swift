@@ -119,16 +119,16 @@ struct BooksLoader {
     ) throws(PostgresError) {
         try transaction.execute(
             """
-            INSERT INTO entry_hash (wallet_id, entry_number, hash)
-            SELECT $1, hashed.entry_number, hashed.hash
-            FROM (SELECT array_agg(entry_number) AS numbers, array_agg(line) AS lines
+            INSERT INTO entry_link
+            SELECT link.*
+            FROM (SELECT min(entry_number) AS first, array_agg(line) AS lines
                   FROM (SELECT entry_number, line FROM entry
                         WHERE wallet_id = $1 AND task_id >= $2::text::uuid AND task_id < $3::text::uuid
                         UNION ALL
                         SELECT entry_number, line FROM entry
                         WHERE wallet_id = $1 AND task_id IS NULL AND entry_number >= $4::bigint
                         ORDER BY entry_number) AS entry) AS added,
-                 entry_hashes($1, added.numbers, added.lines) AS hashed
+                 entry_links($1, added.first, added.lines) AS link
             """, walletID, InventedID(leastAt: start).text, InventedID(leastAt: end).text, entry)
     }
 }

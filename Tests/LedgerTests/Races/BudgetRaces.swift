@@ -38,31 +38,43 @@ extension Race {
                         """)),
                 Mutant(
                     "does not check the month", sign: "verify admission",
-                    .function("reserve", "AND v_used[v_in_month] + v_amount <= v_limits[v_in_month]", "")),
+                    .function(
+                        "reserve", "v_fits AND v_used[c] + v_amount <= v_limits[c]",
+                        "v_fits AND (v_periods[c] = 'month' OR v_used[c] + v_amount <= v_limits[c])")),
                 Mutant(
                     "does not count an admission for the next of its group", sign: "verify admission",
-                    .function("reserve", "v_used[v_in_month] := v_used[v_in_month] + v_amount;", "")),
+                    .function(
+                        "reserve", "v_used[c] := v_used[c] + v_amount;",
+                        "v_used[c] := v_used[c] + CASE v_periods[c] WHEN 'month' THEN 0 ELSE v_amount END;")),
                 Mutant(
                     "does not write what it used", sign: "verify admission",
-                    .function("reserve", "counter.held_credits + moved.used - moved.counted", "counter.held_credits")),
+                    .function("reserve", "counter.held_credits + moved.credits", "counter.held_credits")),
             ]
         case .day:
             [
                 Mutant(
                     "does not check the day", sign: "verify admission",
-                    .function("reserve", "v_used[v_in_day] + v_amount <= v_limits[v_in_day]", "true")),
+                    .function(
+                        "reserve", "v_fits AND v_used[c] + v_amount <= v_limits[c]",
+                        "v_fits AND (v_periods[c] = 'day' OR v_used[c] + v_amount <= v_limits[c])")),
                 Mutant(
                     "does not count an admission of the day for the next of its group", sign: "verify admission",
-                    .function("reserve", "v_used[v_in_day] := v_used[v_in_day] + v_amount;", "NULL;")),
+                    .function(
+                        "reserve", "v_used[c] := v_used[c] + v_amount;",
+                        "v_used[c] := v_used[c] + CASE v_periods[c] WHEN 'day' THEN 0 ELSE v_amount END;")),
             ]
         case .total:
             [
                 Mutant(
                     "does not check the total", sign: "verify admission",
-                    .function("reserve", "v_used[v_in_total] + v_amount <= v_limits[v_in_total]", "true")),
+                    .function(
+                        "reserve", "v_fits AND v_used[c] + v_amount <= v_limits[c]",
+                        "v_fits AND (v_periods[c] = 'total' OR v_used[c] + v_amount <= v_limits[c])")),
                 Mutant(
                     "does not count an admission of the total for the next of its group", sign: "verify admission",
-                    .function("reserve", "v_used[v_in_total] := v_used[v_in_total] + v_amount;", "NULL;")),
+                    .function(
+                        "reserve", "v_used[c] := v_used[c] + v_amount;",
+                        "v_used[c] := v_used[c] + CASE v_periods[c] WHEN 'total' THEN 0 ELSE v_amount END;")),
             ]
         }
     }
@@ -91,15 +103,15 @@ extension Race {
             Mutant(
                 "reads the limits before it takes the lock", sign: "verify admission",
                 .function(
-                    "reserve", "v_available   bigint;",
+                    "reserve", "v_available       bigint;",
                     """
-                    v_available   bigint;
+                    v_available       bigint;
                     v_early jsonb := (SELECT jsonb_object_agg(b.project_id || b.period, b.limit_credits)
                                       FROM budget b WHERE b.wallet_id = p_wallet_id);
                     """),
                 .function(
-                    "reserve", "AS used, budget.limit_credits",
-                    "AS used, (v_early ->> (counter.project_id || counter.period))::bigint AS limit_credits")),
+                    "reserve", "array_agg(budget.limit_credits)",
+                    "array_agg((v_early ->> (counter.project_id || counter.period))::bigint)")),
             Mutant(
                 "numbers a limit before it takes the lock", sign: "verify entry_",
                 .function(
@@ -108,15 +120,15 @@ extension Race {
                     v_entry bigint;
                     v_early bigint := (SELECT last_entry_number + 1 FROM wallet_balance WHERE wallet_id = p_wallet_id);
                     """),
-                .function("set_budget", "(p_wallet_id, v_entry,", "(p_wallet_id, v_early,"),
-                .drop(constraint: "budget_change_key", of: "budget_change"), .dropEntryKey),
+                .function("set_budget", "VALUES (p_wallet_id, v_entry,", "VALUES (p_wallet_id, v_early,"),
+                .drop(constraint: "budget_change_key", of: "budget_change")),
             Mutant(
                 "gives a limit no number of its own", sign: "verify entry_",
                 .function(
                     "set_budget", "SET last_entry_number = last_entry_number + 1",
                     "SET last_entry_number = last_entry_number"
                 ),
-                .drop(constraint: "budget_change_key", of: "budget_change"), .dropEntryKey),
+                .drop(constraint: "budget_change_key", of: "budget_change")),
         ]
     ) { round in
         let books = try await round.books(month: 420)

@@ -10,34 +10,21 @@ extension Race {
     static let sameName = Race(
         rule: "a name is answered once",
         mutants: [
-            Mutant("takes no lock", sign: "entry_hash_one_per_entry", .function("reserve", "FOR UPDATE;", ";")),
             Mutant(
-                "looks the name up before it takes the lock, and nothing keeps two answers apart", sign: "names: ",
-                .function("reserve", "FOR UPDATE;", ";"),
+                "has nothing that keeps two answers apart", sign: "names: ",
+                .drop(constraint: "client_request_answered_once", of: "client_request")),
+            Mutant(
+                "does not look the name up when it is there already", sign: "client_request_answered_once",
                 .function(
-                    "reserve", "FOR turn IN 1 .. 2 LOOP",
-                    """
-                    SELECT b.* INTO STRICT v_balance FROM wallet_balance b WHERE b.wallet_id = p_wallet_id FOR UPDATE;
-                    v_available := available_credits(v_balance);
-                    v_entry := v_balance.last_entry_number;
-                    v_held := v_balance.held_credits;
-                    FOR turn IN 1 .. 2 LOOP
-                    """),
-                .drop(constraint: "client_request_answered_once", of: "client_request")),
+                    "reserve", "known.client_request_id = asked.client_request_id) IS NOT NULL", "false) IS NOT NULL")),
             Mutant(
-                "does not look the name up", sign: "client_request_answered_once",
-                .function("reserve", "can_be_decided AND is_new AND turn = 1", "can_be_decided AND turn = 1")),
-            Mutant(
-                "does not look the name up, and nothing keeps two answers apart", sign: "names: ",
-                .function("reserve", "can_be_decided AND is_new AND turn = 1", "can_be_decided AND turn = 1"),
-                .drop(constraint: "client_request_answered_once", of: "client_request")),
-            Mutant(
-                "does not look for the name within the group, and nothing keeps two answers apart", sign: "names: ",
-                .function("reserve", "can_be_decided AND is_new AND turn = 1", "can_be_decided AND is_new"),
-                .drop(constraint: "client_request_answered_once", of: "client_request")),
+                "does not look for the name within the group", sign: "client_request_answered_once",
+                .function("reserve", "SELECT asked.turn > 1", "SELECT false")),
             Mutant(
                 "does not compare what was asked for", sign: "answers: the other question",
-                .function("reserve", "WHEN first.request_sha256 <> asked.request_sha256 THEN", "WHEN false THEN")),
+                .function(
+                    "reserve", "WHEN first.request_sha256 <> sha256(p_fingerprints[asked.place]) THEN",
+                    "WHEN false THEN")),
         ]
     ) { round in
         let books = try await round.books()
@@ -95,7 +82,7 @@ extension Race {
         mutants: [
             Mutant("takes no lock", sign: "recorded_error_once", .function("record_errors", "FOR UPDATE;", ";")),
             Mutant(
-                "takes no lock, and nothing keeps two records apart", sign: "errors: ",
+                "takes no lock, and only the chain keeps two records apart", sign: "P0002",
                 .function("record_errors", "FOR UPDATE;", ";"),
                 .drop(constraint: "recorded_error_once", of: "recorded_error")),
             Mutant(

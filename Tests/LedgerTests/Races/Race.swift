@@ -47,15 +47,19 @@ enum Change: Sendable {
     /// The table of applied migrations, without its key.
     case migrationsWithoutKey
 
-    /// The key that keeps two entries from having one number.
-    static let dropEntryKey = drop(constraint: "entry_hash_one_per_entry", of: "entry_hash")
+    /// The keys that keep two entries from having one number.
+    static let dropLinkKeys = [
+        drop(constraint: "entry_link_ends_once", of: "entry_link"),
+        drop(constraint: "entry_link_begins_once", of: "entry_link"),
+    ]
 
     /// No lock on the wallet's row, nor anything that fails for want of it.
-    static let noLock = [
-        function("reserve", "FOR UPDATE;", ";"),
-        function("reserve", "held_credits = v_held", "held_credits = b.held_credits + v_held - v_balance.held_credits"),
-        dropEntryKey,
-    ]
+    static let noLock =
+        [
+            function("reserve", "FOR UPDATE;", ";"),
+            function(
+                "reserve", "held_credits = v_held", "held_credits = b.held_credits + v_held - v_balance.held_credits"),
+        ] + dropLinkKeys
 
     /// Settling without a lock, on the wallet's row or the task's.
     static let noSettlementLock = [

@@ -63,7 +63,7 @@ extension Race {
         mutants: [
             Mutant("takes no lock", sign: "acceptance_one_per_task", changes: Change.noAcceptanceLock),
             Mutant(
-                "takes no lock, and nothing keeps two acceptances apart", sign: "acceptances: ",
+                "takes no lock, and only the chain keeps two acceptances apart", sign: "P0002",
                 changes: Change.noAcceptanceLock + [
                     .drop(constraint: "acceptance_one_per_task", of: "acceptance"),
                     .drop(constraint: "acceptance_one_task_per_provider_task", of: "acceptance"),

@@ -14,7 +14,7 @@ extension Race {
             Mutant(
                 "reads the balance before it takes the lock", sign: "overspent",
                 .function(
-                    "reserve", "v_available   bigint;",
+                    "reserve", "v_available       bigint;",
                     """
                     v_available bigint;
                     v_early bigint := (SELECT available_credits(b) FROM wallet_balance b WHERE b.wallet_id = p_wallet_id);

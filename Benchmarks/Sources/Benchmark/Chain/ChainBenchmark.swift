@@ -41,8 +41,9 @@ struct ChainBenchmark: Measurement {
             """)
         try await database.owner.execute(
             """
-            CREATE OR REPLACE FUNCTION entry_hashes(p_wallet_id bigint, p_entry_numbers bigint[], p_lines text[])
-            RETURNS TABLE (entry_number bigint, hash bytea) LANGUAGE sql STABLE AS 'SELECT 1::bigint, NULL::bytea WHERE false'
+            CREATE OR REPLACE FUNCTION entry_links(p_wallet_id bigint, p_first_entry_number bigint, p_lines text[])
+            RETURNS TABLE (wallet_id bigint, first_entry_number bigint, last_entry_number bigint, hashes bytea)
+            LANGUAGE sql STABLE AS 'SELECT NULL::bigint, NULL::bigint, NULL::bigint, NULL::bytea WHERE false'
             """)
         return try await hashes(in: database)
     }

@@ -16,10 +16,10 @@ struct Ceiling: Sendable {
             """
             \\set turn :turn + 1
             SELECT answer.place, outcome, task_id, amount_credits, decided_at, reasons
-            FROM (\(Self.ids)) AS made, reserve(\(wallet)::bigint, made.uuids,
-                array_fill('\(books.projects[0])'::text, ARRAY[:batch::int]), array_fill('\(OurBooks.model)'::text, ARRAY[:batch::int]),
-                array_fill('{"aspect_ratio":"16:9","duration":"5"}'::jsonb, ARRAY[:batch::int]), made.texts,
-                array_fill(sha256('\(String(decoding: OurBooks.body, as: UTF8.self))'::bytea), ARRAY[:batch::int]),
+            FROM (\(Self.ids)) AS made, reserve(\(wallet)::bigint, ARRAY['\(books.projects[0])'], ARRAY['\(OurBooks.model)'],
+                ARRAY['{"aspect_ratio":"16:9","duration":"5"}'::jsonb],
+                array_fill(1, ARRAY[:batch::int]), array_fill(1, ARRAY[:batch::int]), made.uuids, made.texts,
+                array_fill('\(String(decoding: OurBooks.body, as: UTF8.self))'::bytea, ARRAY[:batch::int]),
                 array_fill('\(String(decoding: OurBooks.body, as: UTF8.self))'::bytea, ARRAY[:batch::int]),
                 array_fill(now(), ARRAY[:batch::int])) AS answer
             ORDER BY answer.place;
