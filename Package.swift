@@ -45,7 +45,7 @@ let package = Package(
             name: "FailurePoints",
             swiftSettings: strict + forTests),
         // An async client for PostgreSQL over libpq, and a private server for when there is none.
-        .target(name: "Postgres", dependencies: ["CLibpq", "FailurePoints", logging], swiftSettings: strict),
+        .target(name: "Postgres", dependencies: ["CLibpq", "FailurePoints", logging, crypto], swiftSettings: strict),
         // Credits, months, budgets, refusals: values and rules, no I/O.
         .target(name: "Accounting", swiftSettings: strict),
         // The core client: the provider's API and model contract. Knows no database.

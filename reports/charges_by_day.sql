@@ -2,16 +2,16 @@
 -- Session settings: usage.wallet_id; usage.first_day and usage.end_day, the period, its end not in it; usage.project, one
 -- project or empty for all. Credits are whole provider credits. Budgets are by project, so there is none here.
 SELECT spent.day::text AS day,
-       sum(spent.tasks)::bigint AS tasks,
-       sum(spent.succeeded)::bigint AS succeeded,
-       sum(spent.failed)::bigint AS failed,
-       sum(spent.tasks - spent.succeeded - spent.failed)::bigint AS open,
-       sum(spent.refused)::bigint AS refused,
-       sum(spent.errors)::bigint AS errors,
-       sum(spent.reserved_credits)::bigint AS reserved_credits,
-       sum(spent.charged_credits)::bigint AS charged_credits,
-       sum(spent.released_credits)::bigint AS released_credits,
-       sum(spent.held_credits)::bigint AS held_credits,
+       sum_whole(spent.tasks) AS tasks,
+       sum_whole(spent.succeeded) AS succeeded,
+       sum_whole(spent.failed) AS failed,
+       sum_whole(spent.tasks - spent.succeeded - spent.failed) AS open,
+       sum_whole(spent.refused) AS refused,
+       sum_whole(spent.errors) AS errors,
+       sum_whole(spent.reserved_credits) AS reserved_credits,
+       sum_whole(spent.charged_credits) AS charged_credits,
+       sum_whole(spent.released_credits) AS released_credits,
+       sum_whole(spent.held_credits) AS held_credits,
        NULL::bigint AS budget_credits
 FROM day_total spent
 WHERE spent.wallet_id = current_setting('usage.wallet_id')::bigint

@@ -19,10 +19,10 @@ FROM project
 JOIN wallet USING (wallet_id)
 LEFT JOIN (
     -- Summed up before anything is joined to it.
-    SELECT project_id, sum(tasks)::bigint AS tasks, sum(succeeded)::bigint AS succeeded, sum(failed)::bigint AS failed,
-           sum(refused)::bigint AS refused, sum(errors)::bigint AS errors, sum(reserved_credits)::bigint AS reserved_credits,
-           sum(charged_credits)::bigint AS charged_credits, sum(released_credits)::bigint AS released_credits,
-           sum(held_credits)::bigint AS held_credits
+    SELECT project_id, sum_whole(tasks) AS tasks, sum_whole(succeeded) AS succeeded, sum_whole(failed) AS failed,
+           sum_whole(refused) AS refused, sum_whole(errors) AS errors, sum_whole(reserved_credits) AS reserved_credits,
+           sum_whole(charged_credits) AS charged_credits, sum_whole(released_credits) AS released_credits,
+           sum_whole(held_credits) AS held_credits
     FROM month_spend
     WHERE wallet_id = current_setting('usage.wallet_id')::bigint
         AND day >= current_setting('usage.first_day')::date AND day < current_setting('usage.end_day')::date

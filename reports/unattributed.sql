@@ -1,6 +1,6 @@
 -- What left the wallet in a period by no task of ours (below zero: came in), in whole credits, and the last reading in it.
 -- Session settings as in charges_by_project.sql.
-SELECT (SELECT coalesce(sum(unattributed_credits), 0)::bigint
+SELECT (SELECT coalesce(sum_whole(unattributed_credits), 0)
         FROM wallet_reading
         WHERE wallet_id = current_setting('usage.wallet_id')::bigint
             AND day >= current_setting('usage.first_day')::date AND day < current_setting('usage.end_day')::date

@@ -2,7 +2,7 @@
 -- prices. Session settings as in charges_by_project.sql. Credits are whole provider credits.
 SELECT used.model, price.amount_credits AS unit_credits, used.price_difference_credits
 FROM (
-    SELECT model, sum(price_difference_credits)::bigint AS price_difference_credits
+    SELECT model, sum_whole(price_difference_credits) AS price_difference_credits
     FROM month_spend
     WHERE wallet_id = current_setting('usage.wallet_id')::bigint
         AND day >= current_setting('usage.first_day')::date AND day < current_setting('usage.end_day')::date

@@ -31,12 +31,13 @@ public struct Credits: Hashable, Comparable, Sendable {
 extension Credits: CustomStringConvertible {
     /// The number with thousands separators, as in `12,600`.
     public var description: String {
-        var text = ""
-        for (place, digit) in String(amount.magnitude).reversed().enumerated() {
-            if place > 0, place.isMultiple(of: 3) { text.append(",") }
+        let digits = String(amount.magnitude).utf8
+        var text: [UInt8] = amount < 0 ? [UInt8(ascii: "-")] : []
+        for (place, digit) in digits.enumerated() {
+            if place > 0, (digits.count - place).isMultiple(of: 3) { text.append(UInt8(ascii: ",")) }
             text.append(digit)
         }
-        return (amount < 0 ? "-" : "") + String(text.reversed())
+        return String(decoding: text, as: UTF8.self)
     }
 }
 

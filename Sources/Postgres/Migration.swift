@@ -1,3 +1,5 @@
+import Crypto
+
 /// One numbered step of the schema, a file such as `0001_wallet.sql`.
 public struct Migration: Hashable, Sendable {
     /// Its place in the order, from 1.
@@ -6,6 +8,9 @@ public struct Migration: Hashable, Sendable {
     public let name: String
     /// What it runs; many statements, none of which ends the transaction.
     public let sql: String
+
+    /// SHA-256 of the file.
+    var checksum: [UInt8] { Array(SHA256.hash(data: Array(sql.utf8))) }
 
     /// Reads the number from the file's name: four digits, then an underscore.
     ///

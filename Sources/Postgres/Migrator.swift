@@ -22,8 +22,12 @@ public struct Migrator: Sendable {
     /// - Throws: A ``PostgresError`` with the reason `usage` if an applied file was edited, or if the database has
     ///   migrations that this program does not know.
     public func pending(on connection: Connection) async throws(PostgresError) -> [Migration] {
-        try await connection.transaction(TransactionOptions(readOnly: true)) { (transaction) throws(PostgresError) in
-            try pending(in: transaction)
+        do throws(PostgresError) {
+            return try pending(after: await connection.query(Self.applied))
+        } catch {
+            // Before the first migration there is no table: undefined_table.
+            guard error.sqlState == "42P01" else { throw error }
+            return migrations
         }
     }
 
@@ -63,9 +67,8 @@ public struct Migrator: Sendable {
             }
             try transaction.execute(
                 """
-                INSERT INTO usage_migration (number, name, checksum, applied_at)
-                VALUES ($1::int, $2, sha256(convert_to($3, 'UTF8')), now())
-                """, next.number, next.name, next.sql)
+                INSERT INTO usage_migration (number, name, checksum, applied_at) VALUES ($1::int, $2, $3, now())
+                """, next.number, next.name, next.checksum)
             return next
         }
     }
@@ -75,22 +78,23 @@ public struct Migrator: Sendable {
         let exists = try transaction.query(
             "SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('usage_migration'))")[0]
         guard try exists.decode(at: 0, as: Bool.self) else { return migrations }
-        let applied = try transaction.query(
-            """
-            SELECT applied.number, applied.name, applied.checksum = sha256(convert_to(known.sql, 'UTF8')) AS is_same
-            FROM usage_migration AS applied
-            LEFT JOIN unnest($1::text[]) WITH ORDINALITY AS known (sql, number) USING (number)
-            ORDER BY applied.number
-            """, migrations.map(\.sql))
+        return try pending(after: transaction.query(Self.applied))
+    }
+
+    private static let applied: Statement = "SELECT number, name, checksum FROM usage_migration ORDER BY number"
+
+    /// What is missing behind the applied ones, which have to be known and unchanged.
+    private func pending(after applied: Rows) throws(PostgresError) -> [Migration] {
         for row in applied {
             let name: String = try row.decode("name")
-            guard let isSame: Bool = try row.decode("is_same") else {
+            let number: Int32 = try row.decode("number")
+            guard let known = migrations.first(where: { $0.number == Int(number) }) else {
                 throw PostgresError(
                     reason: .usage,
                     message: "the database has the migration \(name), which this program does not know; use a newer one"
                 )
             }
-            guard isSame else {
+            guard try row.decode("checksum") == known.checksum else {
                 throw PostgresError(
                     reason: .usage,
                     message: "the migration \(name) was edited after it had been applied; undo that and add a new file")

@@ -33,30 +33,36 @@ public struct TextTable: Sendable {
 
     /// The table as lines of text, each ended.
     public func render() -> String {
-        let widths = columns.indices.map { column in
-            ([columns[column].title] + rows.map { $0[column] }).map(TextTable.width).max() ?? 0
-        }
-        let rule = widths.map { String(repeating: "-", count: $0) }.joined(separator: "  ")
-        var lines = [line(columns.map(\.title), widths), rule]
+        let titles = columns.map(\.title)
+        let sizes = ([titles] + rows).map { $0.map(TextTable.width) }
+        let widths = columns.indices.map { column in sizes.lazy.map { $0[column] }.max() ?? 0 }
+        let rule = widths.map { String(repeating: "-", count: $0) }
+        var text: [UInt8] = []
+        append(titles, sizes[0], widths, to: &text)
+        append(rule, widths, widths, to: &text)
         for (place, row) in rows.enumerated() {
-            if place == ruledRow { lines.append(rule) }
-            lines.append(line(row, widths))
+            if place == ruledRow { append(rule, widths, widths, to: &text) }
+            append(row, sizes[place + 1], widths, to: &text)
         }
-        return lines.joined(separator: "\n") + "\n"
+        return String(decoding: text, as: UTF8.self)
     }
 
-    private func line(_ cells: [String], _ widths: [Int]) -> String {
-        var line = ""
+    /// Adds a line without blanks at its end. `sizes` are the widths of its cells.
+    private func append(_ cells: [String], _ sizes: [Int], _ widths: [Int], to text: inout [UInt8]) {
         for (column, cell) in cells.enumerated() {
-            let padding = String(repeating: " ", count: widths[column] - TextTable.width(cell))
-            line += (column == 0 ? "" : "  ") + (columns[column].isNumber ? padding + cell : cell + padding)
+            if column > 0 { text.append(contentsOf: "  ".utf8) }
+            let padding = repeatElement(UInt8(ascii: " "), count: widths[column] - sizes[column])
+            if columns[column].isNumber { text.append(contentsOf: padding) }
+            text.append(contentsOf: cell.utf8)
+            if !columns[column].isNumber { text.append(contentsOf: padding) }
         }
-        while line.last == " " { line.removeLast() }
-        return line
+        while text.last == UInt8(ascii: " ") { text.removeLast() }
+        text.append(UInt8(ascii: "\n"))
     }
 
     /// What a cell takes on a terminal, its colours not counted.
     private static func width(_ cell: String) -> Int {
+        if cell.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) { return cell.utf8.count }
         var count = 0
         var isEscape = false
         for character in cell {

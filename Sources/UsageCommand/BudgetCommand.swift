@@ -23,7 +23,7 @@ struct BudgetCommand: AsyncParsableCommand {
 
     struct Set: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Set a project's budgets from now on.",
+            commandName: "set", abstract: "Set a project's budgets from now on.",
             discussion: """
                 A limit below what is used already refuses every further request until the period ends.
 
@@ -79,7 +79,7 @@ struct BudgetCommand: AsyncParsableCommand {
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show budgets and what is left of them.",
+            commandName: "show", abstract: "Show budgets and what is left of them.",
             discussion: """
                 EXAMPLE:
                   usage budget show films

@@ -25,14 +25,15 @@ struct PostgresCommand: AsyncParsableCommand {
 
     struct Start: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Start it, or join the running one.", discussion: "EXAMPLE:\n  usage postgres start")
+            commandName: "start", abstract: "Start it, or join the running one.",
+            discussion: "EXAMPLE:\n  usage postgres start")
 
         func run() async throws { PostgresCommand.print(try PostgresCommand.server.start(), onlyURL: false) }
     }
 
     struct Stop: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Stop it; its data stays.", discussion: "EXAMPLE:\n  usage postgres stop")
+            commandName: "stop", abstract: "Stop it; its data stays.", discussion: "EXAMPLE:\n  usage postgres stop")
 
         func run() async throws {
             try PostgresCommand.server.stop()
@@ -42,7 +43,7 @@ struct PostgresCommand: AsyncParsableCommand {
 
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say whether it runs, and where.",
+            commandName: "status", abstract: "Say whether it runs, and where.",
             discussion: "EXAMPLE:\n  psql \"$(usage postgres status --url)\"")
 
         @Flag(help: "Print only the URL of the running server.")

@@ -21,7 +21,7 @@ struct PriceCommand: AsyncParsableCommand {
 
     struct Set: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Add a price; tasks that are held already keep theirs.",
+            commandName: "set", abstract: "Add a price; tasks that are held already keep theirs.",
             discussion: """
                 EXAMPLE: another FIXED model, and a dearer parameter value from June on
                   usage price set kling-2-6 --credits 55
@@ -93,7 +93,7 @@ struct PriceCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List the price book.",
+            commandName: "list", abstract: "List the price book.",
             discussion: """
                 EXAMPLE:
                   usage price list

@@ -20,7 +20,7 @@ struct ProjectCommand: AsyncParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a project with its month budget.",
+            commandName: "create", abstract: "Make a project with its month budget.",
             discussion: """
                 EXAMPLE:
                   usage project create films --month 4200
@@ -50,7 +50,7 @@ struct ProjectCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List projects with what is left of their month.",
+            commandName: "list", abstract: "List projects with what is left of their month.",
             discussion: """
                 EXAMPLE:
                   usage project list --format json

@@ -22,7 +22,7 @@ struct TaskCommand: AsyncParsableCommand {
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show a task: its state, its credits and all that happened to it.",
+            commandName: "show", abstract: "Show a task: its state, its credits and all that happened to it.",
             discussion: """
                 EXAMPLE:
                   usage task 019a8f3e-5a00-7c3d-9b1e-2f6a7d8c9b0a
@@ -89,7 +89,7 @@ struct TaskCommand: AsyncParsableCommand {
 
     struct Resolve: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "End a task's hold by hand, with what the provider's own page shows.",
+            commandName: "resolve", abstract: "End a task's hold by hand, with what the provider's own page shows.",
             discussion: """
                 For a task in state unknown. Who says so, and why, is recorded. Should the provider say otherwise later, the \
                 difference is booked as a correction.

@@ -23,7 +23,7 @@ struct WalletCommand: AsyncParsableCommand {
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show wallets; read the balance from the provider, or record one by hand.",
+            commandName: "show", abstract: "Show wallets; read the balance from the provider, or record one by hand.",
             discussion: """
                 EXAMPLE: ask the provider
                   usage wallet --read
@@ -82,7 +82,7 @@ struct WalletCommand: AsyncParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a wallet for another provider account.",
+            commandName: "create", abstract: "Make a wallet for another provider account.",
             discussion: """
                 EXAMPLE:
                   usage wallet create studio --time-zone Europe/Berlin \\
