@@ -29,10 +29,20 @@ DROP TABLE entry_hash;
 DROP FUNCTION entry_hashes;
 
 CREATE VIEW entry_hash AS
-SELECT link.wallet_id, entry.number AS entry_number,
-       substr(link.hashes, 32 * (entry.number - link.first_entry_number)::integer + 1, 32) AS hash
-FROM entry_link link, generate_series(link.first_entry_number, link.last_entry_number) AS entry (number);
-COMMENT ON VIEW entry_hash IS 'The hash of each entry.';
+SELECT link.wallet_id, entry.number AS entry_number, substr(link.hashes, 32 * entry.place + 1, 32) AS hash,
+       CASE WHEN entry.place > 0 THEN substr(link.hashes, 32 * entry.place - 31, 32) ELSE link.hash_before END AS hash_before
+FROM (
+    -- Read from storage once for all of its entries.
+    SELECT one.wallet_id, one.first_entry_number, one.last_entry_number, one.hashes || '' AS hashes,
+           (SELECT substr(before.hashes, length(before.hashes) - 31) FROM entry_link before
+            WHERE before.wallet_id = one.wallet_id AND before.last_entry_number = one.first_entry_number - 1) AS hash_before
+    FROM entry_link one
+    OFFSET 0
+) AS link, LATERAL (
+    SELECT number, (number - link.first_entry_number)::integer AS place
+    FROM generate_series(link.first_entry_number, link.last_entry_number) AS number
+) AS entry;
+COMMENT ON VIEW entry_hash IS 'The hash of each entry, and the one that it was made from (null before the first, and where that link is missing).';
 
 -- Whoever adds entries has locked the wallet's row before, so no other link can come between. A link of many hashes takes long
 -- to put together, so a large group gets several.
