@@ -113,7 +113,7 @@ struct ServerFolder: Sendable {
                 allowed.contains(byte)
                 ? String(UnicodeScalar(byte)) : "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
         }
-        return "postgresql:///\(database)?host=\(host)&user=usage"
+        return "postgresql:///\(database)?host=\(host)&port=\(Self.port)&user=usage"
     }
 
     // FNV-1a: the same in every process, which Swift's own hashes are not.

@@ -92,6 +92,24 @@ import Testing
         #expect(large.takeGroup()?.count == 8)
     }
 
+    @Test func `go by kind where they are many, first the kind of who has waited longest`() {
+        var queue = Queue()
+        for turn in 1...20 {
+            queue.add(1, recording: turn.isMultiple(of: 2))
+        }
+        queue.add(1)
+        #expect(queue.takeGroup()?.map(\.caller) == [1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21])
+        #expect(queue.takeGroup()?.map(\.caller) == [2, 4, 6, 8, 10, 12, 14, 16, 18, 20])
+        #expect(queue.count == 0)
+    }
+
+    @Test func `go together whatever their kind while the oldest is of a kind that few are of`() {
+        var queue = Queue()
+        queue.add(7, recording: true)
+        queue.add(30)
+        #expect(queue.takeGroup()?.map(\.caller) == Array(1...37))
+    }
+
     @Test func `that were withdrawn are not taken`() {
         var queue = queue(of: 4)
         #expect(queue.remove(2)?.caller == 2)
@@ -102,12 +120,15 @@ import Testing
 
 extension ActQueue<Int> {
     /// Adds so many callers.
-    fileprivate mutating func add(_ count: Int, bodyBytes: Int = 2) {
+    fileprivate mutating func add(_ count: Int, bodyBytes: Int = 2, recording: Bool = false) {
         for _ in 0..<count {
             let number = makeNumber()
             let body = String(repeating: "x", count: bodyBytes - 1)
-            append(
-                Waiting(number: number, act: .reserve(.sample(asking: "?", body: body)), caller: Int(number)))
+            let error = RecordedError(
+                taskID: nil, act: .credits, attempt: 1, code: "timeout", httpStatus: nil, requestID: nil, message: "no",
+                occurredAt: .sample)
+            let act = recording ? Act.record(error) : .reserve(.sample(asking: "?", body: body))
+            append(Waiting(number: number, act: act, caller: Int(number)))
         }
     }
 }

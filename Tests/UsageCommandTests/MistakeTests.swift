@@ -234,6 +234,16 @@ struct NewcomersMistake: Sendable, CustomTestStringConvertible {
         }
     }
 
+    @Test func `of an environment meant for another server does not reach the private one`() async throws {
+        let home = FileManager.default.temporaryDirectory.appending(path: "usage-port-\(UUID().uuidString)").path
+        let usage = Program(environment: ["USAGE_HOME": home, "PGPORT": "1", "PGHOST": "/nowhere", "PGUSER": "nobody"])
+        let outcome = try await usage.run("wallet")
+        _ = try await usage.run("postgres", "stop")
+        try? FileManager.default.removeItem(atPath: home)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.output.contains("main"), "\(outcome.output)")
+    }
+
     @Test func `of a machine without PostgreSQL is told with the command that installs it`() async throws {
         try await World.with { world async throws in
             let home = FileManager.default.temporaryDirectory.appending(path: "usage-none-\(UUID().uuidString)").path
