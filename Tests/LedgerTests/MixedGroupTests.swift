@@ -65,6 +65,20 @@ import Testing
         try await expectNoDifferences()
     }
 
+    @Test func `name each project once, or nothing is decided`() async throws {
+        let ledger = try await Ledger.sample(month: 84)
+        let pool = TestDatabase.current.pool(maximumConnections: 1, role: "usage_service")
+        let ids = [TaskID.make(at: .sample), .make(at: .sample)].map { "'\($0)'" }.joined(separator: ", ")
+        let problem = await pool.problem(
+            """
+            SELECT * FROM reserve(1, ARRAY['alpha', 'alpha'], ARRAY['kling-v2-5-turbo-pro'], ARRAY['{}'::jsonb], ARRAY[1, 2],
+                ARRAY[1, 1], ARRAY[\(ids)]::uuid[], ARRAY['a', 'b'], ARRAY['a', 'b']::bytea[], ARRAY[NULL, NULL]::bytea[],
+                ARRAY[now(), now()])
+            """)
+        #expect(problem == "22023")
+        #expect(try await ledger.balance.held == .zero)
+    }
+
     @Test func `are chained in one link, refusals between reservations`() async throws {
         let ledger = try await Ledger.sample(month: 84)
         let links: Int64 = try await TestDatabase.current.number("SELECT count(*) FROM entry_link")

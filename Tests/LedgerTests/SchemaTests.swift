@@ -242,7 +242,7 @@ private let movers = [
 
 extension ConnectionPool {
     /// The SQLSTATE with which a statement fails.
-    fileprivate func problem(_ sql: String) async -> String? {
+    func problem(_ sql: String) async -> String? {
         do throws(PostgresError) {
             try await execute(Statement(sql))
             return nil

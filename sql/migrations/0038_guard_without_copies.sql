@@ -56,6 +56,11 @@ DECLARE
     v_fits            boolean;
     v_reasons         jsonb;
 BEGIN
+    -- A project given twice would be held to its budgets twice.
+    IF cardinality(p_projects) > 1
+        AND (SELECT count(DISTINCT given.slug) FROM unnest(p_projects) AS given (slug)) < cardinality(p_projects) THEN
+        RAISE EXCEPTION 'a group names each of its projects once' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     SELECT b.* INTO STRICT v_balance FROM wallet_balance b WHERE b.wallet_id = p_wallet_id FOR UPDATE;
     v_available := available_credits(v_balance);
     v_held := v_balance.held_credits;
