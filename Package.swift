@@ -67,7 +67,7 @@ let package = Package(
             resources: [.embedInCode("migrations"), .embedInCode("queries"), .embedInCode("verify")],
             swiftSettings: strict),
         // The books: guard, reservations, settlements, errors, readings.
-        .target(name: "Ledger", dependencies: ["Accounting", "Postgres", "UsageSQL"], swiftSettings: strict),
+        .target(name: "Ledger", dependencies: ["Accounting", "Postgres", "UsageSQL", crypto], swiftSettings: strict),
         // Takes tasks, sends them, follows them, settles them.
         .target(name: "Worker", dependencies: ["Ledger", "RivyaClient", lifecycle], swiftSettings: strict),
         // The report queries, embedded.

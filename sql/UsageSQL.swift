@@ -43,6 +43,7 @@ public enum UsageSQL {
         migration("0037_one_link_a_group.sql", PackageResources._037_one_link_a_group_sql),
         migration("0038_guard_without_copies.sql", PackageResources._038_guard_without_copies_sql),
         migration("0039_sum_whole.sql", PackageResources._039_sum_whole_sql),
+        migration("0040_acts_in_one_pass.sql", PackageResources._040_acts_in_one_pass_sql),
     ]
 
     /// What `usage verify` asks of the entries, by file: the rows that a statement returns are the differences, each with the

@@ -33,7 +33,7 @@ enum Act: Sendable {
     /// The size of the request that comes with it.
     var bodyBytes: Int {
         guard case .reserve(let submission) = self else { return 0 }
-        return (submission.body?.count ?? 0) + submission.fingerprint.count
+        return (submission.body?.count ?? 0) + submission.fingerprintSHA256.count
     }
 }
 
@@ -193,7 +193,8 @@ extension Group {
         return PipelineStep(
             Query.reserve, wallet, projects.values, kinds.values.map(\.model),
             kinds.values.map { JSONB(object: $0.parameters) }, projects.places, kinds.places,
-            submissions.map(\.taskID.uuid), submissions.map(\.clientRequestID), submissions.map(\.fingerprint),
+            submissions.map(\.taskID.uuid), submissions.map(\.clientRequestID),
+            submissions.map(\.fingerprintSHA256),
             submissions.map(\.body), submissions.map(\.submittedAt))
     }
 

@@ -1,4 +1,5 @@
 import Accounting
+import Crypto
 import Postgres
 
 #if canImport(FoundationEssentials)
@@ -26,6 +27,8 @@ public struct TaskSubmission: Sendable {
     public let body: [UInt8]?
     /// When it was submitted.
     public let submittedAt: Date
+    /// The hash of the fingerprint, made where it is asked for: the database is the one that all wait for.
+    let fingerprintSHA256: [UInt8]
 
     /// Makes a request.
     ///
@@ -44,5 +47,6 @@ public struct TaskSubmission: Sendable {
         self.fingerprint = fingerprint
         self.body = body
         self.submittedAt = submittedAt
+        fingerprintSHA256 = Array(SHA256.hash(data: fingerprint))
     }
 }

@@ -32,6 +32,36 @@ import Testing
         #expect(try #require(lines.first).range(of: pattern, options: .regularExpression) != nil, "\(lines[0])")
     }
 
+    @Test func `has each line as json_build_array writes it, whatever is in it`() async throws {
+        let owner = TestDatabase.current.pool(maximumConnections: 1)
+        let texts = [
+            "", "plain", #"q"u\o/t'e"#, "tab\tnew\nline\r\u{1}\u{1F}\u{7F}", "é ü 漢字 \u{1F3AC}\u{2028}", "null", "{}",
+            "%s",
+        ]
+        let moments = [
+            "2026-05-31 22:00:00+00", "2024-02-29 12:00:00.5+05:45", "1999-12-31 23:59:59.999999-08", "infinity",
+        ]
+        let different: Int64 = try await owner.query(
+            """
+            SELECT count(*) FROM (
+                SELECT reservation_line(9223372036854775807, n, id, 1, text, 2, 42, 84, at::date, at, later)
+                    IS DISTINCT FROM json_build_array('reservation', 9223372036854775807, n, id, 1, text, 2, 42, 84, at::date,
+                        at AT TIME ZONE 'UTC', later AT TIME ZONE 'UTC')::text
+                    OR acceptance_line(1, n, id, text, 42, 0, at, later)
+                    IS DISTINCT FROM json_build_array('acceptance', 1, n, id, text, 42, 0, at AT TIME ZONE 'UTC',
+                        later AT TIME ZONE 'UTC')::text
+                    OR settlement_line(1, n, id, text, 'person', 42, 42, 0, -42, text, nullif(text, ''), nullif(text, 'plain'),
+                        CASE WHEN n % 2 = 0 THEN jsonb_build_array(text, at) END, at, later)
+                    IS DISTINCT FROM json_build_array('settlement', 1, n, id, text, 'person', 42, 42, 0, -42, text,
+                        nullif(text, ''), nullif(text, 'plain'), CASE WHEN n % 2 = 0 THEN jsonb_build_array(text, at) END,
+                        at AT TIME ZONE 'UTC', later AT TIME ZONE 'UTC')::text AS differs
+                FROM unnest($1::text[]) WITH ORDINALITY AS given (text, n), unnest($2::text[]::timestamptz[]) AS at,
+                     unnest($2::text[]::timestamptz[]) AS later, gen_random_uuid() AS id
+            ) AS compared WHERE differs
+            """, texts, moments)[0].decode(at: 0)
+        #expect(different == 0)
+    }
+
     @Test func `does not depend on a session's settings`() async throws {
         _ = try await SampleMonth().lived()
         let odd = TestDatabase.current.pool(

@@ -23,7 +23,7 @@ extension Race {
             Mutant(
                 "does not compare what was asked for", sign: "answers: the other question",
                 .function(
-                    "reserve", "WHEN first.request_sha256 <> sha256(p_fingerprints[asked.place]) THEN",
+                    "reserve", "WHEN first.request_sha256 <> p_request_sha256s[asked.place] THEN",
                     "WHEN false THEN")),
         ]
     ) { round in

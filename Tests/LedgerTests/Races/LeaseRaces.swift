@@ -35,7 +35,7 @@ extension Race {
         mutants: [
             Mutant(
                 "does not compare the tokens", sign: "fencing",
-                .function("settle", "asked.lease_token <> coalesce(known_lease_token, -1)", "false")),
+                .function("settle", "p_lease_tokens[i] <> coalesce(v_task.lease_token, -1)", "false")),
             Mutant(
                 "does not raise the token", sign: "fencing",
                 .function("claim", "p_lease_until, lease_token + 1", "p_lease_until, lease_token")),

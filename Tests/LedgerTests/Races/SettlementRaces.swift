@@ -9,8 +9,8 @@ extension Race {
     static let settlesOnce = Race(
         rule: "a hold ends once",
         mutants: [
-            // A partition's key has the partition's name.
-            Mutant("takes no lock", sign: "settlement_", changes: Change.noSettlementLock),
+            // The settlement's key or the chain's, whichever is written first.
+            Mutant("takes no lock", sign: "duplicate key", changes: Change.noSettlementLock),
             Mutant(
                 "takes no lock, and nothing keeps two settlements apart", sign: "settlements: ",
                 changes: Change.noSettlementLock + [
@@ -23,7 +23,7 @@ extension Race {
                 .drop(constraint: "settlement_one_per_reservation", of: "settlement")),
             Mutant(
                 "books two endings of one group, and nothing keeps them apart", sign: "settlements: ",
-                .function("settle", "ORDER BY place) > 1", "ORDER BY place) > 1000"),
+                .function("settle", "v_has_ended[v_first[i]] := true;", "NULL;"),
                 .drop(constraint: "settlement_one_per_reservation", of: "settlement")),
         ]
     ) { round in
@@ -63,23 +63,23 @@ extension Race {
         mutants: [
             Mutant("takes no lock", sign: "acceptance_one_per_task", changes: Change.noAcceptanceLock),
             Mutant(
-                "takes no lock, and only the chain keeps two acceptances apart", sign: "P0002",
+                "takes no lock, and only the chain keeps two acceptances apart", sign: "entry_link_",
                 changes: Change.noAcceptanceLock + [
                     .drop(constraint: "acceptance_one_per_task", of: "acceptance"),
                     .drop(constraint: "acceptance_one_task_per_provider_task", of: "acceptance"),
                 ]),
             Mutant(
                 "counts a second acceptance again, and nothing keeps two apart", sign: "acceptances: ",
-                .function("accept", "asked.known_provider_task_id IS NULL AND asked.turn = 1", "asked.turn = 1"),
+                .function("accept", "coalesce(v_task.provider_task_id, CASE", "coalesce(NULL, CASE"),
+                .function("accept", "v_task.provider_task_id IS NOT NULL OR v_first[i] < i", "v_first[i] < i"),
                 .drop(constraint: "acceptance_one_per_task", of: "acceptance"),
                 .drop(constraint: "acceptance_one_task_per_provider_task", of: "acceptance")),
             Mutant(
-                "counts a second acceptance of one group", sign: "21000",
+                "does not look for a second acceptance in the group", sign: "acceptance_one_per_task",
+                .function("accept", "CASE WHEN v_first[i] < i THEN p_provider_task_ids[v_first[i]] END", "NULL"),
                 .function(
-                    "accept", "asked.known_provider_task_id IS NULL AND asked.turn = 1",
-                    "asked.known_provider_task_id IS NULL"),
-                .drop(constraint: "acceptance_one_per_task", of: "acceptance"),
-                .drop(constraint: "acceptance_one_task_per_provider_task", of: "acceptance")),
+                    "accept", "v_task.provider_task_id IS NOT NULL OR v_first[i] < i",
+                    "v_task.provider_task_id IS NOT NULL")),
         ]
     ) { round in
         let books = try await round.books()
@@ -116,7 +116,7 @@ extension Race {
             Mutant("accepts without the lock", sign: "was told", changes: Change.noAcceptanceLock),
             Mutant(
                 "holds for a task that has ended", sign: "verify wallet_balance",
-                .function("accept", "asked.ended_as IS NOT NULL AS ended", "false AS ended")),
+                .function("accept", "IF v_task.ended_as IS NULL THEN", "IF true THEN")),
         ]
     ) { round in
         let books = try await round.books()

@@ -45,10 +45,10 @@ extension Race {
         mutants: [
             Mutant(
                 "does not count what was taken", sign: "overspent",
-                .function("accept", "taken_credits = b.taken_credits + moved.taken", "taken_credits = b.taken_credits")),
+                .function("accept", "taken_credits = b.taken_credits + v_all_taken", "taken_credits = b.taken_credits")),
             Mutant(
                 "counts what was taken as waiting still", sign: "verify wallet_balance",
-                .function("accept", "waiting_credits = b.waiting_credits - moved.waited,", "")),
+                .function("accept", "waiting_credits = b.waiting_credits - v_all_waited,", "")),
             Mutant(
                 "believes that a reading has seen what was taken since", sign: "overspent",
                 .function(
@@ -89,8 +89,8 @@ extension Race {
                 .function("accept", " + difference.credits", "", times: 2)),
             Mutant(
                 "does not count it in the wallet", sign: "verify wallet_balance",
-                .function("accept", "b.reserved_credits + moved.difference", "b.reserved_credits"),
-                .function("accept", "b.held_credits + moved.difference", "b.held_credits")),
+                .function("accept", "b.reserved_credits + v_all_differs", "b.reserved_credits"),
+                .function("accept", "b.held_credits + v_all_differs", "b.held_credits")),
         ]
     ) { round in
         let books = try await round.books(month: 420)

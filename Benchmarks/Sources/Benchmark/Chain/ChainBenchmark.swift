@@ -37,7 +37,10 @@ struct ChainBenchmark: Measurement {
     private func switchOff(in database: BenchmarkDatabase) async throws -> Int64 {
         try await database.owner.execute(
             """
-            CREATE OR REPLACE FUNCTION entry_line(e reservation) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN ''
+            CREATE OR REPLACE FUNCTION reservation_line(
+                wallet_id bigint, entry_number bigint, task_id uuid, project_id bigint, model text, price_id bigint,
+                amount_credits bigint, wallet_held_credits bigint, day date, reserved_at timestamptz, recorded_at timestamptz
+            ) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN ''
             """)
         try await database.owner.execute(
             """

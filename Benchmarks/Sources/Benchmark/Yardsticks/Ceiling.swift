@@ -19,7 +19,7 @@ struct Ceiling: Sendable {
             FROM (\(Self.ids)) AS made, reserve(\(wallet)::bigint, ARRAY['\(books.projects[0])'], ARRAY['\(OurBooks.model)'],
                 ARRAY['{"aspect_ratio":"16:9","duration":"5"}'::jsonb],
                 array_fill(1, ARRAY[:batch::int]), array_fill(1, ARRAY[:batch::int]), made.uuids, made.texts,
-                array_fill('\(String(decoding: OurBooks.body, as: UTF8.self))'::bytea, ARRAY[:batch::int]),
+                array_fill(sha256('\(String(decoding: OurBooks.body, as: UTF8.self))'), ARRAY[:batch::int]),
                 array_fill('\(String(decoding: OurBooks.body, as: UTF8.self))'::bytea, ARRAY[:batch::int]),
                 array_fill(now(), ARRAY[:batch::int])) AS answer
             ORDER BY answer.place;
