@@ -78,7 +78,9 @@ DECLARE
     v_price_ids       bigint[];   -- of each kind
     v_amounts         bigint[];
     v_project_ids     bigint[];   -- of each project
-    v_last            integer[];  -- and where its counters end; they begin after those of the project before
+    v_last            integer[];  -- where its counters end; they begin after those of the project before
+    v_remaining       bigint[];   -- what the tightest of its budgets leaves
+    v_left_before     bigint[];   -- and left before this group
     v_places          integer[];  -- of each counter: its project's place
     v_counter_project bigint[];
     v_periods         text[];
@@ -86,7 +88,6 @@ DECLARE
     v_charged         bigint[];
     v_counted         bigint[];
     v_limits          bigint[];
-    v_used            bigint[];   -- as counted, and what this group adds
     v_is_missing      boolean;
     v_is_repeated     boolean[];  -- of each request
     v_numbers         bigint[];
@@ -97,7 +98,7 @@ DECLARE
     v_project         integer;
     v_amount          bigint;
     v_period          text;
-    v_fits            boolean;
+    v_added           bigint;
     v_reasons         jsonb;
 BEGIN
     -- A project given twice would be held to its budgets twice.
@@ -164,7 +165,9 @@ BEGIN
     FOR i IN 1 .. cardinality(v_places) LOOP
         v_project_ids[v_places[i]] := v_counter_project[i];
         v_last[v_places[i]] := i;
+        v_remaining[v_places[i]] := least(v_remaining[v_places[i]], v_limits[i] - v_counted[i], 9223372036854775807);
     END LOOP;
+    v_left_before := v_remaining;
 
     -- The names of those that can be decided. Where somebody asks again, only the first with a name is, and only where no
     -- answer exists yet.
@@ -193,7 +196,6 @@ BEGIN
 
 
     -- The decision, in the order in which they came.
-    v_used := v_counted;
     v_numbers := array_fill(NULL::bigint, ARRAY[v_count]);
     v_held_after := v_numbers;
     FOR i IN 1 .. v_count LOOP
@@ -202,33 +204,28 @@ BEGIN
         CONTINUE WHEN v_amount IS NULL OR v_project_ids[v_project] IS NULL OR v_is_repeated[i];
         v_entry := v_entry + 1;
         v_numbers[i] := v_entry;
-        v_fits := v_balance.gate IS NULL AND v_amount <= v_available;
-        FOR c IN coalesce(v_last[v_project - 1], 0) + 1 .. v_last[v_project] LOOP
-            v_fits := v_fits AND v_used[c] + v_amount <= v_limits[c];
-        END LOOP;
-        IF v_fits THEN
+        IF v_balance.gate IS NULL AND v_amount <= v_available AND v_amount <= v_remaining[v_project] THEN
             v_available := v_available - v_amount;
+            v_remaining[v_project] := v_remaining[v_project] - v_amount;
             v_held := v_held + v_amount;
             v_held_after[i] := v_held;
             v_lines[v_entry - v_balance.last_entry_number] := reservation_line(p_wallet_id, v_entry, p_task_ids[i],
                 v_project_ids[v_project], p_models[p_kind_of[i]], v_price_ids[p_kind_of[i]], v_amount, v_held, v_day, p_ats[i],
                 v_recorded);
-            FOR c IN coalesce(v_last[v_project - 1], 0) + 1 .. v_last[v_project] LOOP
-                v_used[c] := v_used[c] + v_amount;
-            END LOOP;
             CONTINUE;
         END IF;
 
+        v_added := v_left_before[v_project] - v_remaining[v_project];
         v_reasons := '[]';
         FOREACH v_period IN ARRAY ARRAY['day', 'month', 'total'] LOOP
             FOR c IN coalesce(v_last[v_project - 1], 0) + 1 .. v_last[v_project] LOOP
-                IF v_periods[c] = v_period AND v_used[c] + v_amount > v_limits[c] THEN
+                IF v_periods[c] = v_period AND v_counted[c] + v_added + v_amount > v_limits[c] THEN
                     v_reasons := v_reasons || jsonb_build_object(
                         'ceiling', 'project_' || v_period,
                         'limit_credits', v_limits[c],
                         'charged_credits', v_charged[c],
-                        'held_credits', v_used[c] - v_charged[c],
-                        'remaining_credits', greatest(v_limits[c] - v_used[c], 0),
+                        'held_credits', v_counted[c] + v_added - v_charged[c],
+                        'remaining_credits', greatest(v_limits[c] - v_counted[c] - v_added, 0),
                         'resets_on', period_end(v_period, v_starts[c]));
                 END IF;
             END LOOP;
@@ -298,8 +295,9 @@ BEGIN
     ), moved AS MATERIALIZED (
         -- With the wallet's id, so that each counter is looked up by its key and not all of the wallet's are compared with each.
         SELECT p_wallet_id AS wallet_id, v_counter_project[c] AS project_id, v_periods[c] AS period, v_starts[c] AS starts_on,
-               v_used[c] - v_counted[c] AS credits
-        FROM generate_subscripts(v_used, 1) AS c WHERE v_used[c] <> v_counted[c]
+               v_left_before[v_places[c]] - v_remaining[v_places[c]] AS credits
+        FROM generate_subscripts(v_places, 1) AS c
+        WHERE v_periods[c] IS NOT NULL AND v_remaining[v_places[c]] < v_left_before[v_places[c]]
     ), used AS (
         UPDATE budget_counter counter SET held_credits = counter.held_credits + moved.credits
         FROM moved

@@ -28,9 +28,9 @@ extension Race {
                     "checks the budget before it takes the lock", sign: "verify admission",
                     .function("reserve", "FOR UPDATE;", ";"),
                     .function(
-                        "reserve", "v_used := v_counted;",
+                        "reserve", "v_left_before := v_remaining;",
                         """
-                        v_used := v_counted;
+                        v_left_before := v_remaining;
                         SELECT b.* INTO STRICT v_balance FROM wallet_balance b WHERE b.wallet_id = p_wallet_id FOR UPDATE;
                         v_available := available_credits(v_balance);
                         v_entry := v_balance.last_entry_number;
@@ -39,13 +39,12 @@ extension Race {
                 Mutant(
                     "does not check the month", sign: "verify admission",
                     .function(
-                        "reserve", "v_fits AND v_used[c] + v_amount <= v_limits[c]",
-                        "v_fits AND (v_periods[c] = 'month' OR v_used[c] + v_amount <= v_limits[c])")),
+                        "reserve", "v_limits[i] - v_counted[i]",
+                        "CASE WHEN v_periods[i] <> 'month' THEN v_limits[i] - v_counted[i] END")),
                 Mutant(
                     "does not count an admission for the next of its group", sign: "verify admission",
                     .function(
-                        "reserve", "v_used[c] := v_used[c] + v_amount;",
-                        "v_used[c] := v_used[c] + CASE v_periods[c] WHEN 'month' THEN 0 ELSE v_amount END;")),
+                        "reserve", "v_remaining[v_project] := v_remaining[v_project] - v_amount;", "")),
                 Mutant(
                     "does not write what it used", sign: "verify admission",
                     .function("reserve", "counter.held_credits + moved.credits", "counter.held_credits")),
@@ -55,26 +54,24 @@ extension Race {
                 Mutant(
                     "does not check the day", sign: "verify admission",
                     .function(
-                        "reserve", "v_fits AND v_used[c] + v_amount <= v_limits[c]",
-                        "v_fits AND (v_periods[c] = 'day' OR v_used[c] + v_amount <= v_limits[c])")),
+                        "reserve", "v_limits[i] - v_counted[i]",
+                        "CASE WHEN v_periods[i] <> 'day' THEN v_limits[i] - v_counted[i] END")),
                 Mutant(
                     "does not count an admission of the day for the next of its group", sign: "verify admission",
                     .function(
-                        "reserve", "v_used[c] := v_used[c] + v_amount;",
-                        "v_used[c] := v_used[c] + CASE v_periods[c] WHEN 'day' THEN 0 ELSE v_amount END;")),
+                        "reserve", "v_remaining[v_project] := v_remaining[v_project] - v_amount;", "")),
             ]
         case .total:
             [
                 Mutant(
                     "does not check the total", sign: "verify admission",
                     .function(
-                        "reserve", "v_fits AND v_used[c] + v_amount <= v_limits[c]",
-                        "v_fits AND (v_periods[c] = 'total' OR v_used[c] + v_amount <= v_limits[c])")),
+                        "reserve", "v_limits[i] - v_counted[i]",
+                        "CASE WHEN v_periods[i] <> 'total' THEN v_limits[i] - v_counted[i] END")),
                 Mutant(
                     "does not count an admission of the total for the next of its group", sign: "verify admission",
                     .function(
-                        "reserve", "v_used[c] := v_used[c] + v_amount;",
-                        "v_used[c] := v_used[c] + CASE v_periods[c] WHEN 'total' THEN 0 ELSE v_amount END;")),
+                        "reserve", "v_remaining[v_project] := v_remaining[v_project] - v_amount;", "")),
             ]
         }
     }
