@@ -1,6 +1,6 @@
 -- What was charged for the tasks of each day of a period.
--- Session settings: usage.wallet_id; usage.first_day and usage.end_day, the period, its end not in it; usage.project, one
--- project or empty for all. Credits are whole provider credits. Budgets are by project, so there is none here.
+-- Session settings: usage.wallet_id; usage.first_day and usage.end_day, the period, its end not in it; usage.project_id,
+-- one project or empty for all. Credits are whole provider credits. Budgets are by project, so there is none here.
 SELECT spent.day::text AS day,
        sum_whole(spent.tasks) AS tasks,
        sum_whole(spent.succeeded) AS succeeded,
@@ -16,8 +16,7 @@ SELECT spent.day::text AS day,
 FROM day_total spent
 WHERE spent.wallet_id = current_setting('usage.wallet_id')::bigint
     AND spent.day >= current_setting('usage.first_day')::date AND spent.day < current_setting('usage.end_day')::date
-    AND CASE WHEN (SELECT current_setting('usage.project') = '') THEN true ELSE spent.project_id = (
-        SELECT project_id FROM project
-        WHERE wallet_id = current_setting('usage.wallet_id')::bigint AND slug = current_setting('usage.project')) END
+    AND CASE WHEN (SELECT current_setting('usage.project_id') = '') THEN true
+             ELSE spent.project_id = (SELECT current_setting('usage.project_id')::bigint) END
 GROUP BY spent.day::text
 ORDER BY spent.day::text COLLATE "C"

@@ -2,12 +2,13 @@
 -- (empty: all). COPY takes no parameters, so the reports read settings instead. No row: there is no such wallet.
 -- They are short: to start parallel workers, or to compile, takes longer than it saves.
 -- Ids of tasks tell when they were made; two days are left for clocks and time zones.
-SELECT wallet_id, time_zone,
-       set_config('usage.wallet_id', wallet_id::text, true) AS wallet, set_config('usage.first_day', $2::text, true) AS first_day,
-       set_config('usage.end_day', $3::text, true) AS end_day, set_config('usage.project', $4::text, true) AS project,
+SELECT wallet.time_zone, $4::text = '' OR project.project_id IS NOT NULL AS has_project,
+       set_config('usage.wallet_id', wallet.wallet_id::text, true) AS wallet_id,
+       set_config('usage.project_id', coalesce(project.project_id::text, ''), true) AS project_id,
+       set_config('usage.first_day', $2::text, true) AS first_day, set_config('usage.end_day', $3::text, true) AS end_day,
+       set_config('usage.end_at', ($3::text::timestamp AT TIME ZONE wallet.time_zone)::text, true) AS end_at,
        set_config('usage.first_task', least_task_id(($2::text::date - 2)::timestamptz)::text, true) AS first_task,
        set_config('usage.end_task', least_task_id(($3::text::date + 2)::timestamptz)::text, true) AS end_task,
-       set_config('max_parallel_workers_per_gather', '0', true) AS workers, set_config('jit', 'off', true) AS jit,
-       $4::text = '' OR EXISTS (
-           SELECT FROM project WHERE project.wallet_id = wallet.wallet_id AND project.slug = $4::text) AS has_project
-FROM wallet WHERE slug = $1::text
+       set_config('max_parallel_workers_per_gather', '0', true) AS workers, set_config('jit', 'off', true) AS jit
+FROM wallet LEFT JOIN project ON project.wallet_id = wallet.wallet_id AND project.slug = $4::text
+WHERE wallet.slug = $1::text

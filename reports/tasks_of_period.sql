@@ -49,5 +49,5 @@ LEFT JOIN (
     WHERE wallet_id = current_setting('usage.wallet_id')::bigint
         AND task_id >= current_setting('usage.first_task')::uuid AND task_id < current_setting('usage.end_task')::uuid
 ) AS work USING (task_id)
-WHERE current_setting('usage.project') IN ('', project.slug)
+WHERE (SELECT current_setting('usage.project_id')) IN ('', project.project_id::text)
 ORDER BY hold.task_id

@@ -6,16 +6,15 @@ FROM (
     FROM month_spend
     WHERE wallet_id = current_setting('usage.wallet_id')::bigint
         AND day >= current_setting('usage.first_day')::date AND day < current_setting('usage.end_day')::date
-        AND CASE WHEN (SELECT current_setting('usage.project') = '') THEN true ELSE project_id = (
-            SELECT project_id FROM project
-            WHERE wallet_id = current_setting('usage.wallet_id')::bigint AND slug = current_setting('usage.project')) END
+        AND CASE WHEN (SELECT current_setting('usage.project_id') = '') THEN true
+                 ELSE project_id = (SELECT current_setting('usage.project_id')::bigint) END
     GROUP BY model
 ) AS used
 LEFT JOIN LATERAL (
     SELECT price.amount_credits
-    FROM price JOIN wallet USING (wallet_id)
+    FROM price
     WHERE price.wallet_id = current_setting('usage.wallet_id')::bigint AND price.model = used.model AND price.parameter IS NULL
-        AND (price.effective_from AT TIME ZONE wallet.time_zone)::date < current_setting('usage.end_day')::date
+        AND price.effective_from < (SELECT current_setting('usage.end_at')::timestamptz)
     ORDER BY price.effective_from DESC
     LIMIT 1
 ) AS price ON true

@@ -122,26 +122,27 @@ extension Report {
             wallet: request.wallet, month: request.month, project: request.project, in: transaction)
         if let unknown = period.unknown { return .failure(unknown) }
 
+        let found = try transaction.query([request.grouping.query, ReportQuery.unitPrices, ReportQuery.unattributed])
         var rows: [ReportRow] = []
-        for row in try transaction.query(request.grouping.query) { rows.append(try ReportRow(row)) }
+        for row in found[0] { rows.append(try ReportRow(row)) }
         let total = ReportRow(totalOf: rows)
         if let wrong = (rows + [total]).first(where: { !$0.addsUp }) {
             return .failure(.doesNotAddUp(row: wrong.name.isEmpty ? "total" : wrong.name))
         }
         var prices: [UnitPrice] = []
-        for row in try transaction.query(ReportQuery.unitPrices) {
+        for row in found[1] {
             prices.append(
                 UnitPrice(
                     model: try row.decode("model"),
                     unit: try row.decode("unit_credits", as: Int64?.self).map(Credits.init),
                     difference: Credits(try row.decode("price_difference_credits"))))
         }
-        let readings = try transaction.query(ReportQuery.unattributed)
+        let reading = found[2].first
         let report = Report(
             request: request, timeZone: period.timeZone, generatedAt: now, rows: rows, total: total,
             unitPrices: prices,
-            unattributed: Credits(try readings.first?.decode("unattributed_credits") ?? 0),
-            reading: try readings.first?.decode("reading_credits", as: Int64?.self).map(Credits.init))
+            unattributed: Credits(try reading?.decode("unattributed_credits") ?? 0),
+            reading: try reading?.decode("reading_credits", as: Int64?.self).map(Credits.init))
         return .success(report)
     }
 }

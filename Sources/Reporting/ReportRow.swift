@@ -16,19 +16,22 @@ public struct ReportRow: Equatable, Sendable {
     /// The month budget at the period's end; nil where there is none, as for a model or a day.
     public let budget: Credits?
 
+    /// Reads a row of which the first column is the name and the others are ``columns``.
     init(_ row: Row) throws(PostgresError) {
         name = try row.decode(at: 0)
+        let count = ReportRow.columns.count - 1
         var figures: [Int64] = []
-        for column in ReportRow.columns.dropLast() { figures.append(try row.decode(column)) }
+        figures.reserveCapacity(count)
+        for place in 1...count { figures.append(try row.decode(at: place)) }
         self.figures = figures
-        budget = try row.decode("budget_credits", as: Int64?.self).map(Credits.init)
+        budget = try row.decode(at: count + 1, as: Int64?.self).map(Credits.init)
     }
 
     /// The total of some rows. Its budget is the sum of the rows' budgets, and nil if one has none.
     init(totalOf rows: [ReportRow]) {
         name = ""
-        figures = rows.reduce(Array(repeating: 0, count: ReportRow.columns.count - 1)) { sums, row in
-            zip(sums, row.figures).map { $0 + $1 }
+        figures = rows.reduce(into: Array(repeating: 0, count: ReportRow.columns.count - 1)) { sums, row in
+            for place in sums.indices { sums[place] += row.figures[place] }
         }
         let budgets = rows.compactMap(\.budget)
         budget = budgets.count == rows.count && !rows.isEmpty ? budgets.reduce(.zero, +) : nil

@@ -16,13 +16,18 @@ extension Report {
     /// - Parameter style: Colours a cell; the identity where there are no colours.
     public func table(style: (String, Emphasis) -> String = { text, _ in text }) -> String {
         var table = TextTable(
-            [.text(request.grouping.rawValue)] + ReportRow.columns.map { .number($0.replacing("_credits", with: "")) }
+            [.text(request.grouping.rawValue)] + ReportRow.columns.map { .number(title(of: $0)) }
                 + [.number("used")])
         for row in rows { table.add(cells(row, name: row.name, style)) }
         table.addTotal(cells(total, name: "total", style))
         let project = request.project.map { ", project \($0)" } ?? ""
         return "Usage of wallet \(request.wallet)\(project), \(request.month) (\(timeZone)), in credits\n\n"
             + table.render() + "\n" + notes
+    }
+
+    /// A column's name without its unit, which the table's heading says.
+    private func title(of column: String) -> String {
+        column.hasSuffix("_credits") ? String(column.dropLast("_credits".count)) : column
     }
 
     private func cells(_ row: ReportRow, name: String, _ style: (String, Emphasis) -> String) -> [String] {
