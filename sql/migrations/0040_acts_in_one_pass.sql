@@ -4,7 +4,7 @@
 -- acceptance takes 35 us of the server's time (43 before), a settlement 37 (45); in one of 100 a reservation takes 3 us less.
 
 -- What stands for an entry of the three most frequent kinds: the bytes are those of json_build_array (0019), which looks up at each call
--- how each of its values is written. Nothing in the names needs care: what a caller chose goes through to_json.
+-- how each of its values is written. Every text and moment goes through to_json.
 CREATE FUNCTION reservation_line(
     wallet_id bigint, entry_number bigint, task_id uuid, project_id bigint, model text, price_id bigint, amount_credits bigint,
     wallet_held_credits bigint, day date, reserved_at timestamptz, recorded_at timestamptz
@@ -93,6 +93,8 @@ DECLARE
     v_numbers         bigint[];
     v_held_after      bigint[];
     v_refusals        jsonb[];
+    v_refused_numbers bigint[];
+    v_refused_lines   text[];
     v_lines           text[];     -- of each new entry
     v_recorded        timestamptz;
     v_project         integer;
@@ -194,7 +196,6 @@ BEGIN
         END;
     END LOOP;
 
-
     -- The decision, in the order in which they came.
     v_numbers := array_fill(NULL::bigint, ARRAY[v_count]);
     v_held_after := v_numbers;
@@ -255,9 +256,10 @@ BEGIN
             FROM generate_series(1, v_count) AS i WHERE v_refusals[i] IS NOT NULL
             RETURNING entry_number, entry_line(refusal) AS line
         )
-        SELECT array_agg(coalesce(v_lines[n], line) ORDER BY n) INTO v_lines
-        FROM generate_series(1, v_entry - v_balance.last_entry_number) AS n
-        LEFT JOIN turned_away ON turned_away.entry_number = v_balance.last_entry_number + n;
+        SELECT array_agg(turned_away.entry_number), array_agg(line) INTO v_refused_numbers, v_refused_lines FROM turned_away;
+        FOR i IN 1 .. cardinality(v_refused_numbers) LOOP
+            v_lines[v_refused_numbers[i] - v_balance.last_entry_number] := v_refused_lines[i];
+        END LOOP;
     END IF;
 
     -- The rows, and the answers to those just decided.
@@ -535,6 +537,8 @@ DECLARE
     v_difference   bigint[];
     v_rechecks     boolean[];  -- whether the task is asked after again
     v_lines        text[];     -- of each new entry
+    v_corrected_numbers bigint[];
+    v_corrected_lines   text[];
     v_held         bigint;
     v_counted      bigint;
     v_is_moved     boolean := false;
@@ -631,8 +635,10 @@ BEGIN
             FROM generate_series(1, v_count) AS i WHERE v_outcomes[i] = 'corrected'
             RETURNING entry_number, entry_line(correction) AS line
         )
-        SELECT array_agg(coalesce(v_lines[n], corrected.line) ORDER BY n) INTO v_lines
-        FROM generate_series(1, v_entry - v_before) AS n LEFT JOIN corrected ON corrected.entry_number = v_before + n;
+        SELECT array_agg(entry_number), array_agg(line) INTO v_corrected_numbers, v_corrected_lines FROM corrected;
+        FOR i IN 1 .. cardinality(v_corrected_numbers) LOOP
+            v_lines[v_corrected_numbers[i] - v_before] := v_corrected_lines[i];
+        END LOOP;
     END IF;
     IF v_is_moved THEN
         -- What is looked up by key comes with the wallet's id: no plan then reads all of the wallet's rows for each.
