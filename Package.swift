@@ -130,7 +130,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ReportingTests",
-            dependencies: ["Accounting", "Ledger", "Postgres", "Reporting", "TestDatabase", "UsageSQL"],
+            dependencies: [
+                "Accounting", "Ledger", "Postgres", "Reporting", "TestDatabase", "UsageReports", "UsageSQL",
+            ],
             exclude: ["Expected"], swiftSettings: strict),
         // What must hold for any bytes from outside; scripts/fuzz runs the same functions under libFuzzer.
         .testTarget(

@@ -5,6 +5,7 @@ import Reporting
 import Synchronization
 import TestDatabase
 import Testing
+import UsageReports
 
 @Suite(.books) struct `The chain of entries` {
     @Test func `is whole in books that are right, and in their export`() async throws {
@@ -30,6 +31,14 @@ import Testing
         let pattern =
             #"^[0-9a-f]{64} \["budget_change", 2, 1, 1, "month", 4200, "2026-04-30T22:00:00", "[-0-9T:.]{19,26}"\]$"#
         #expect(try #require(lines.first).range(of: pattern, options: .regularExpression) != nil, "\(lines[0])")
+    }
+
+    @Test func `has its head read from its last link, not from all that are taken apart`() async throws {
+        let owner = TestDatabase.current.pool(maximumConnections: 1)
+        let plan = try await owner.query(Statement("EXPLAIN\n" + ReportQuery.chainHeads.sql), "main")
+            .map { row throws(PostgresError) in try row.decode(at: 0, as: String.self) }
+        #expect(
+            plan.contains { $0.contains("entry_link") } && !plan.contains { $0.contains("Function Scan") }, "\(plan)")
     }
 
     @Test func `has each line as json_build_array writes it, whatever is in it`() async throws {

@@ -12,7 +12,8 @@ extension Decoder {
         _ = try password(in: text)
         let parts = bytes.split(separator: 10, maxSplits: 2, omittingEmptySubsequences: false)
             .map { String(decoding: $0, as: UTF8.self) }
-        guard parts.count == 3, !parts[0].isEmpty, !parts[0].contains(":") else { return }
+        // A byte: a colon with a combining mark behind it is another character, and ends the user all the same.
+        guard parts.count == 3, !parts[0].isEmpty, !parts[0].utf8.contains(UInt8(ascii: ":")) else { return }
         let (user, secret, rest) = (parts[0], parts[1], parts[2])
         guard let read = try password(in: "postgresql://\(user):\(secret)@\(rest)") else { return }
         // The rest may set it again, as it may any option.
