@@ -3,6 +3,6 @@
 -- Session setting: usage.wallet_id.
 SELECT coalesce(encode(link.hash, 'hex'), repeat('-', 64)) || ' ' || coalesce(entry.line, '') AS line
 FROM (SELECT entry_number, line FROM entry WHERE wallet_id = current_setting('usage.wallet_id')::bigint) AS entry
-FULL JOIN (SELECT entry_number, hash FROM entry_hash WHERE wallet_id = current_setting('usage.wallet_id')::bigint) AS link
+FULL JOIN (SELECT entry_number, hash FROM entry_hash WHERE wallet_id = current_setting('usage.wallet_id')::bigint OFFSET 0) AS link
     USING (entry_number)
 ORDER BY entry_number, entry.line COLLATE "C"
