@@ -1,9 +1,11 @@
 import Accounting
 import Foundation
 import Ledger
+import Postgres
 import Reporting
 import TestDatabase
 import Testing
+import UsageSQL
 
 /// Requests that share a group and nothing else.
 @Suite(.books) struct `Requests of one group` {
@@ -98,5 +100,21 @@ import Testing
         )
         #expect(sizes == ["88", "256", "256"])
         try await expectNoDifferences()
+    }
+
+    @Test func `are proved without carrying all hashes of their link along for each`() async throws {
+        let ledger = try await Ledger.sample()
+        _ = try await ledger.decide((0..<600).map { _ in .sample() })
+        let proof = try #require(UsageSQL.proofs.first { $0.name == "entry_hash" })
+        let pool = TestDatabase.current.pool(
+            PostgresConfiguration(
+                url: TestDatabase.current.url, settings: ["work_mem": "64kB", "enable_mergejoin": "off"]))
+        let plan = try await pool.query(
+            Statement("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF)\n" + proof.statement.sql)
+        ).map { row throws(PostgresError) in try row.decode(at: 0, as: String.self) }
+        let pages = plan.lazy.compactMap { $0.firstMatch(of: /temp read=\d+ written=(\d+)/).flatMap { Int($0.1) } }
+            .first
+        // 600 entries with a hash and a line each are half a megabyte; with 256 hashes for each, they are five.
+        #expect(try #require(pages) < 200, "\(plan)")
     }
 }
