@@ -14,6 +14,7 @@ package struct Redaction: Sendable {
     ///
     /// - Parameter limit: The longest text kept, in characters.
     package func clean(_ text: String, limit: Int = 500) -> String {
+        if isClean(text, limit: limit) { return text }
         // The bound comes first, with room for a key at its end, so that huge texts cost little.
         var bytes = Array(text.utf8.prefix(limit * 4 + 1024))
         if let key {
@@ -29,6 +30,13 @@ package struct Redaction: Sendable {
             }
         }
         return visible.count > limit ? String(visible.prefix(limit - 1)) + "…" : String(visible)
+    }
+
+    /// Whether nothing is to be done, which is so for every word of an ordinary answer: short, printable ASCII, shorter than the key, and
+    /// without the underscore that each of the provider's keys has.
+    private func isClean(_ text: String, limit: Int) -> Bool {
+        text.utf8.count <= limit && text.utf8.count < key?.secret.utf8.count ?? .max
+            && text.utf8.allSatisfy { (0x20...0x7E).contains($0) && $0 != UInt8(ascii: "_") }
     }
 
     /// How many bytes at the end of a text begin a key that the bound has cut in two: texts of many keys shrink so much

@@ -36,11 +36,6 @@ struct OutgoingRequest: Sendable {
 
 /// Makes single attempts, and says of each failure what it was.
 struct Transport: Sendable {
-    private enum Event: Sendable {
-        case ended(Result<Answer, any Error>)
-        case expired
-    }
-
     private struct AnswerTooLarge: Error {
         let status: Int
         let limit: Int
@@ -52,6 +47,7 @@ struct Transport: Sendable {
     private let http: HTTPClient
     /// Opens a connection for each request, and never has an old one.
     private let single: HTTPClient
+    private let deadlines = Deadlines()
 
     init(_ configuration: RivyaConfiguration) {
         self.configuration = configuration
@@ -80,21 +76,8 @@ struct Transport: Sendable {
         request.body = request.body?.again(for: request.kind)
         let attempted = request
         FailurePoint.reach("before \(request.kind)")
-        let (result, expired) = await withTaskGroup(of: Event.self) { group in
-            group.addTask { .ended(await exchange(attempted)) }
-            group.addTask {
-                try? await Task.sleep(for: attempted.timeout)
-                return .expired
-            }
-            var expired = false
-            while let event = await group.next() {
-                group.cancelAll()
-                // An answer that arrives together with the timeout still counts.
-                if case .ended(let result) = event { return (result, expired) }
-                expired = true
-            }
-            return (.failure(CancellationError()), expired)
-        }
+        // An answer that arrives together with the timeout still counts.
+        let (result, expired) = await deadlines.run(atMost: attempted.timeout) { await exchange(attempted) }
         FailurePoint.reach("after \(request.kind)")
         switch result {
         case .success(let answer): return .success(answer)

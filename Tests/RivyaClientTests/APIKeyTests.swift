@@ -48,6 +48,17 @@ import Testing
         #expect(clean.hasSuffix(" after"))
     }
 
+    @Test(arguments: ["plain", "plain word", "a plain", "xplainx"])
+    func `is taken out where it is an ordinary word`(words: String) throws {
+        let clean = Redaction(key: try APIKey("plain")).clean(words)
+        #expect(clean == words.replacing("plain", with: "[redacted]"))
+    }
+
+    @Test(arguments: [(4, "word"), (3, "wo…"), (1, "…")])
+    func `is not what bounds an ordinary word`(limit: Int, clean: String) throws {
+        #expect(Redaction(key: try APIKey(sampleKey)).clean("word", limit: limit) == clean)
+    }
+
     @Test func `leaves bounded words without control characters`() {
         let clean = Redaction(key: nil).clean("a\u{1B}[31m\nb" + String(repeating: "ü", count: 5000))
         #expect(clean.count == 500)
