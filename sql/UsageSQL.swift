@@ -66,7 +66,7 @@ public enum UsageSQL {
     }
 
     private static func migration(_ fileName: String, _ sql: [UInt8]) -> Migration {
-        guard let migration = try? Migration(fileName: fileName, sql: String(decoding: sql, as: UTF8.self)) else {
+        guard let migration = try? Migration(fileName: fileName, sql: sql) else {
             preconditionFailure("\(fileName) is not the name of a migration")
         }
         return migration

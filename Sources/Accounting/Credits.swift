@@ -31,6 +31,7 @@ public struct Credits: Hashable, Comparable, Sendable {
 extension Credits: CustomStringConvertible {
     /// The number with thousands separators, as in `12,600`.
     public var description: String {
+        if amount.magnitude < 1000 { return String(amount) }
         let digits = String(amount.magnitude).utf8
         var text: [UInt8] = amount < 0 ? [UInt8(ascii: "-")] : []
         for (place, digit) in digits.enumerated() {

@@ -6,16 +6,17 @@ public struct Migration: Hashable, Sendable {
     public let number: Int
     /// The name of its file.
     public let name: String
-    /// What it runs; many statements, none of which ends the transaction.
-    public let sql: String
+    /// What it runs, in UTF-8: many statements, none of which ends the transaction. Bytes, as every start of a program compares all of
+    /// them with what the database has, and runs none.
+    public let sql: [UInt8]
 
     /// SHA-256 of the file.
-    var checksum: [UInt8] { Array(SHA256.hash(data: Array(sql.utf8))) }
+    var checksum: [UInt8] { Array(SHA256.hash(data: sql)) }
 
     /// Reads the number from the file's name: four digits, then an underscore.
     ///
     /// - Throws: A ``PostgresError`` with the reason `usage` if the name is not of that form.
-    public init(fileName: String, sql: String) throws(PostgresError) {
+    public init(fileName: String, sql: [UInt8]) throws(PostgresError) {
         let digits = fileName.prefix { $0.isASCII && $0.isNumber }
         guard digits.count == 4, let number = Int(digits), number >= 1, fileName.dropFirst(4).first == "_",
             fileName.hasSuffix(".sql")

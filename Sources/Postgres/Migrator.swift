@@ -60,7 +60,8 @@ public struct Migrator: Sendable {
             try transaction.execute("SELECT pg_advisory_xact_lock($1)", Self.lock)
             guard let next = try pending(in: transaction).first else { return nil }
             if next.number == 1 { try transaction.executeScript(Self.table) }
-            do throws(PostgresError) { try transaction.executeScript(Statement(next.sql, name: next.name)) } catch {
+            let script = Statement(String(decoding: next.sql, as: UTF8.self), name: next.name)
+            do throws(PostgresError) { try transaction.executeScript(script) } catch {
                 throw PostgresError(
                     reason: error.reason, sqlState: error.sqlState, constraint: error.constraint,
                     message: "\(next.name): \(error.message)")

@@ -8,7 +8,8 @@ import UsageSQL
 @Suite struct `The embedded SQL` {
     @Test func `has every migration of the folder, in order`() throws {
         #expect(UsageSQL.migrations.map(\.name) == (try SQLFolder.migrations.files.map(\.name)))
-        #expect(UsageSQL.migrations.map(\.sql) == (try SQLFolder.migrations.files.map(\.sql)))
+        let files = try SQLFolder.migrations.files.map { Array($0.sql.utf8) }
+        #expect(UsageSQL.migrations.map(\.sql) == files)
     }
 
     @Test func `has every query of the folder`() throws {

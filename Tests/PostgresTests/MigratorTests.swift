@@ -5,7 +5,7 @@ import Testing
 @Suite(.emptyDatabase) struct `A migrator` {
     private func migrator(_ files: [String]) throws -> Migrator {
         let migrations = try files.enumerated().map { index, sql in
-            try Migration(fileName: "000\(index + 1)_step.sql", sql: sql)
+            try Migration(fileName: "000\(index + 1)_step.sql", sql: Array(sql.utf8))
         }
         return Migrator(migrations: migrations, logger: .init(label: "test"))
     }
@@ -71,7 +71,7 @@ import Testing
     }
 
     @Test func `makes the templates of test databases`() async throws {
-        let migrations = [try Migration(fileName: "0001_table.sql", sql: "CREATE TABLE step (number int);")]
+        let migrations = [try Migration(fileName: "0001_table.sql", sql: Array("CREATE TABLE step (number int);".utf8))]
         let (first, second) = try await (
             TestDatabase.make(migrations: migrations), TestDatabase.make(migrations: migrations)
         )
@@ -83,6 +83,6 @@ import Testing
 
     @Test(arguments: ["1_a.sql", "0000_a.sql", "0001a.sql", "0001_a.txt", "00011_a.sql"])
     func `knows its files by their names`(name: String) throws {
-        #expect(throws: PostgresError.self) { try Migration(fileName: name, sql: "") }
+        #expect(throws: PostgresError.self) { try Migration(fileName: name, sql: []) }
     }
 }

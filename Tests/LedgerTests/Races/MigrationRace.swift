@@ -34,7 +34,7 @@ extension Round {
     /// Lets the racers migrate a database that has so many of the files.
     fileprivate func migrate(applied: Int) async throws -> [String] {
         let migrations = try Round.files.enumerated().map {
-            try Migration(fileName: "000\($0 + 1)_step.sql", sql: $1)
+            try Migration(fileName: "000\($0 + 1)_step.sql", sql: Array($1.utf8))
         }
         let database = try await TestDatabase.emptyDatabase()
         let findings: [String]
