@@ -9,6 +9,7 @@ package enum ReportQuery {
     package static let currentMonth = text("current_month", PackageResources.current_month_sql)
     package static let entries = text("entries", PackageResources.entries_sql)
     package static let setPeriod = text("set_period", PackageResources.set_period_sql)
+    package static let setTasks = text("set_tasks", PackageResources.set_tasks_sql)
     package static let tasksOfPeriod = text("tasks_of_period", PackageResources.tasks_of_period_sql)
     package static let unattributed = text("unattributed", PackageResources.unattributed_sql)
     package static let unitPrices = text("unit_prices", PackageResources.unit_prices_sql)

@@ -1,6 +1,6 @@
 -- The tasks whose credits were held in a period, oldest first, each with what its entries add up to.
--- Session settings as in charges_by_project.sql, and usage.first_task and usage.end_task: ids between which the period's
--- tasks lie. Credits are whole provider credits; in each row reserved = charged + released + held.
+-- Session settings as in charges_by_project.sql, and usage.first_task and usage.end_task (set_tasks.sql): ids between which the
+-- period's tasks lie. Credits are whole provider credits; in each row reserved = charged + released + held.
 SELECT hold.task_id, project.slug AS project, hold.model, hold.client_request_id,
        to_char(hold.submitted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS submitted_at, hold.day,
        coalesce(ended.outcome, work.state) AS state,

@@ -67,7 +67,7 @@ extension PostgresType {
     public static let jsonb = PostgresType(oid: 3802)
 
     static let oid = PostgresType(oid: 26)
-    static let textLike: Set<PostgresType> = [
+    static let textLike = [
         text, json, PostgresType(oid: 18), PostgresType(oid: 19), PostgresType(oid: 142), PostgresType(oid: 705),
         PostgresType(oid: 1042), PostgresType(oid: 1043),
     ]

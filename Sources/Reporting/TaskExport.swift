@@ -25,8 +25,7 @@ public enum TaskExport {
                 ).unknown {
                     return .failure(unknown)
                 }
-                // All are read in the order of their keys: sorting them would take longer, and room.
-                _ = try transaction.query("SELECT set_config('enable_hashjoin', 'off', true)")
+                _ = try transaction.query(ReportQuery.setTasks)
                 let copy = "COPY (\(ReportQuery.tasksOfPeriod.sql)) TO STDOUT WITH (FORMAT csv, HEADER)"
                 return .success(
                     try transaction.copyOut(Statement(copy, name: ReportQuery.tasksOfPeriod.name), to: sink))
