@@ -78,8 +78,7 @@ let package = Package(
                 .embedInCode("charges_by_model.sql"),
                 .embedInCode("charges_by_project.sql"), .embedInCode("current_month.sql"), .embedInCode("entries.sql"),
                 .embedInCode("set_period.sql"), .embedInCode("set_tasks.sql"), .embedInCode("tasks_of_period.sql"),
-                .embedInCode("unattributed.sql"),
-                .embedInCode("unit_prices.sql"),
+                .embedInCode("unattributed.sql"), .embedInCode("unit_prices.sql"),
             ], swiftSettings: strict),
         // Runs the report queries and the proof of the books; prints table, CSV and JSON.
         .target(

@@ -36,11 +36,7 @@ extension Report {
             let percent = Int(Double(row.used) * 100 / Double(budget.amount))
             share = style("\(percent) %", percent >= 100 ? .alarm : percent >= 80 ? .warning : .none)
         }
-        var cells = [name]
-        cells.reserveCapacity(row.figures.count + 3)
-        for figure in row.figures { cells.append(Credits(figure).description) }
-        cells += [row.budget?.description ?? "", share]
-        return cells
+        return [name] + row.figures.map { Credits($0).description } + [row.budget?.description ?? "", share]
     }
 
     private var notes: String {

@@ -34,34 +34,26 @@ public struct TextTable: Sendable {
     /// The table as lines of text, each ended.
     public func render() -> String {
         let titles = columns.map(\.title)
-        let titleSizes = titles.map(TextTable.width)
-        var widths = titleSizes
-        // Of all cells, row by row.
-        var sizes: [Int] = []
-        sizes.reserveCapacity(rows.count * columns.count)
+        var widths = titles.map(TextTable.width)
         for row in rows {
-            for (column, cell) in row.enumerated() {
-                let size = TextTable.width(cell)
-                sizes.append(size)
-                widths[column] = max(widths[column], size)
-            }
+            for (column, cell) in row.enumerated() { widths[column] = max(widths[column], TextTable.width(cell)) }
         }
         let rule = widths.map { String(repeating: "-", count: $0) }
         var text: [UInt8] = []
-        append(titles, titleSizes[...], widths, to: &text)
-        append(rule, widths[...], widths, to: &text)
+        append(titles, widths, to: &text)
+        append(rule, widths, to: &text)
         for (place, row) in rows.enumerated() {
-            if place == ruledRow { append(rule, widths[...], widths, to: &text) }
-            append(row, sizes[(place * columns.count)...].prefix(columns.count), widths, to: &text)
+            if place == ruledRow { append(rule, widths, to: &text) }
+            append(row, widths, to: &text)
         }
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// Adds a line without blanks at its end. `sizes` are the widths of its cells.
-    private func append(_ cells: [String], _ sizes: ArraySlice<Int>, _ widths: [Int], to text: inout [UInt8]) {
-        for (column, (cell, size)) in zip(cells, sizes).enumerated() {
+    /// Adds a line without blanks at its end.
+    private func append(_ cells: [String], _ widths: [Int], to text: inout [UInt8]) {
+        for (column, cell) in cells.enumerated() {
             if column > 0 { text.append(contentsOf: "  ".utf8) }
-            let padding = repeatElement(UInt8(ascii: " "), count: widths[column] - size)
+            let padding = repeatElement(UInt8(ascii: " "), count: widths[column] - TextTable.width(cell))
             if columns[column].isNumber { text.append(contentsOf: padding) }
             text.append(contentsOf: cell.utf8)
             if !columns[column].isNumber { text.append(contentsOf: padding) }
