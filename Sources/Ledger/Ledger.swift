@@ -173,7 +173,7 @@ public final class Ledger: Sendable {
             let answers = try written.answers(result.get())
             for (member, answer) in zip(group, answers) { member.caller.resume(returning: answer) }
         } catch {
-            if error.isLostRace || error.isOfOneAct && group.count > 1 {
+            if error.isWorthRepeating || error.isOfOneAct && group.count > 1 {
                 state.withLock { $0.failed.append((group, error)) }
                 return
             }
@@ -218,7 +218,7 @@ public final class Ledger: Sendable {
     private func answers(
         to acts: [Act], after error: PostgresError, attempt: Int
     ) async -> [Result<Answer, LedgerError>] {
-        if error.isLostRace, attempt < 5 { return await write(acts, attempt: attempt + 1) }
+        if error.isWorthRepeating, attempt < 5 { return await write(acts, attempt: attempt + 1) }
         guard acts.count > 1, error.isOfOneAct else {
             return Array(repeating: .failure(.database(error)), count: acts.count)
         }
@@ -228,6 +228,9 @@ public final class Ledger: Sendable {
 }
 
 extension PostgresError {
+    /// Whether the same group may well be written at the next try.
+    fileprivate var isWorthRepeating: Bool { isLostRace || isStalePlan }
+
     /// Whether one act of a group may be to blame, so that the others can be written without it.
     fileprivate var isOfOneAct: Bool { !isTransient && (reason == .server || reason == .usage) }
 }

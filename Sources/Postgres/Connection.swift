@@ -39,7 +39,7 @@ public actor Connection {
         return try await onSession { (session) throws(PostgresError) in
             do throws(PostgresError) { return try session.run([(statement, bound)])[0] } catch {
                 // Refused before it ran, and no longer cached: a table has changed since the statement was prepared.
-                guard ["0A000", "26000"].contains(error.sqlState), session.isIdle else { throw error }
+                guard error.isStalePlan, session.isIdle else { throw error }
                 return try session.run([(statement, bound)])[0]
             }
         }

@@ -76,4 +76,8 @@ public struct PostgresError: Error, Equatable, Sendable, CustomStringConvertible
 
     /// Whether the transaction lost against another one and can be run again from its start.
     public var isLostRace: Bool { sqlState == "40001" || sqlState == "40P01" }
+
+    /// Whether a prepared statement is gone, or no longer fits what it reads, as after a migration; nothing ran, and the
+    /// next time it is prepared anew.
+    public var isStalePlan: Bool { sqlState == "0A000" || sqlState == "26000" }
 }

@@ -143,10 +143,7 @@ extension Session {
                 default:
                     let error = ServerError(result)
                     failure = failure ?? explain(error)
-                    // The plan is out of date, or the statement gone: prepare it again next time.
-                    if case .execution(let key, _) = item, ["0A000", "26000"].contains(error.sqlState) {
-                        statements.remove(key)
-                    }
+                    if case .execution(let key, _) = item, error.asError.isStalePlan { statements.remove(key) }
                 }
             }
             if isBroken, let failure { throw failure }

@@ -133,6 +133,39 @@ import Testing
         #expect(try await ledger.balance.held == .credits(42 * 9))
     }
 
+    @Test func `that lose a race are written again, and the one behind goes on`() async throws {
+        // The group looks for a deadlock after three seconds, and the owner of the row not at all.
+        let pool = TestDatabase.current.pool(
+            PostgresConfiguration(
+                url: TestDatabase.current.url, role: "usage_service", settings: ["deadlock_timeout": "3s"]))
+        let ledger = Ledger(wallet: try await Ledger.sample().wallet, pool: pool)
+        let asked = try await whileLocked { owner, untilBlocked in
+            let first = self.ask(ledger, 0..<1)
+            await untilBlocked()
+            let second = self.ask(ledger, 1..<9)
+            await wait { ledger.groupsUnderWay >= 2 }
+            _ = try? await owner.execute("SET LOCAL deadlock_timeout = '1min'")
+            _ = try? await owner.execute("LOCK TABLE wallet_balance IN ACCESS EXCLUSIVE MODE")
+            return first + second
+        }
+        for task in asked { #expect(try await task.value.get().reservation != nil) }
+        #expect(try await ledger.balance.held == .credits(42 * 9))
+        let last = try await TestDatabase.current.texts(
+            "SELECT client_request_id FROM reservation ORDER BY entry_number DESC LIMIT 1")
+        #expect(last == ["0"], "the first lost, and was written behind the others")
+    }
+
+    @Test(arguments: [1, 200])
+    func `whose statements the server no longer has are written again`(callers: Int) async throws {
+        let pool = TestDatabase.current.pool(
+            PostgresConfiguration(url: TestDatabase.current.url, role: "usage_service", maximumConnections: 1))
+        let ledger = Ledger(wallet: try await Ledger.sample().wallet, pool: pool)
+        _ = try await ledger.reserve(.sample(named: "before"))
+        try await pool.execute("DEALLOCATE ALL")
+        for task in ask(ledger, 0..<callers) { #expect(try await task.value.get().reservation != nil) }
+        #expect(try await ledger.balance.held == .credits(42 * Int64(callers + 1)))
+    }
+
     @Test func `are one for a caller alone`() async throws {
         let ledger = try await Ledger.sample()
         for name in 0..<3 { _ = try await ledger.reserve(.sample(named: "\(name)")) }
