@@ -14,12 +14,15 @@ struct ProcessesBenchmark: Measurement {
     func run(_ stage: Stage) async throws -> Report {
         let database = try await stage.server.database(name)
         let ours = try await OurBooks.make("ours", in: database)
+        let books = try await OurBooks.make("ceiling", in: database)
+        let ceiling = try Ceiling(books, clients: 4)
         let series = try await stage.interleave([
             Stage.Part("one process") { try await reserve(ours, $0, split: [50]) },
             Stage.Part("4 processes, 50 callers in all") { try await reserve(ours, $0, split: Self.split) },
             Stage.Part("4 processes, 50 callers each") { try await reserve(ours, $0, split: [50, 50, 50, 50]) },
+            Stage.Part("ceiling: 4 clients, groups of 12") { try await ceiling.run($0, batch: 12) },
         ])
-        var problems = try await ours.problems()
+        var problems = try await ours.problems() + books.problems()
         problems += try await race(ours)
         problems += try await gaps(ours)
         problems += try await database.verify()
@@ -30,6 +33,10 @@ struct ProcessesBenchmark: Measurement {
                 Aim(
                     "reserve from 4 processes with 50 callers in all: no slower than from one",
                     Ratio(series[1], to: series[0]), atLeast: 1),
+                Aim(
+                    "the same: at least 0.8 times what 4 clients with groups of 12 can do",
+                    Ratio(series[1], to: series[3]),
+                    atLeast: 0.8),
                 Aim(
                     "reserve from 4 processes with 50 callers each: no slower than from one with 50",
                     Ratio(series[2], to: series[0]), atLeast: 1),

@@ -1,7 +1,7 @@
 import Postgres
 
-/// The most that the database gives at a batch size: our own statement with equal content, from one pgbench client that
-/// routes no answers.
+/// The most that the database gives at a batch size: our own statement with equal content, from pgbench clients that
+/// route no answers.
 ///
 /// All arrays but the ids are constants. Making the ids is measured apart and taken off.
 struct Ceiling: Sendable {
@@ -9,7 +9,7 @@ struct Ceiling: Sendable {
     private let reserve: Pgbench
     private let idsAlone: Pgbench
 
-    init(_ books: OurBooks) throws {
+    init(_ books: OurBooks, clients: Int = 1) throws {
         self.books = books
         let wallet = books.ledger.wallet.id
         reserve = try Pgbench(
@@ -24,17 +24,18 @@ struct Ceiling: Sendable {
                 array_fill(now(), ARRAY[:batch::int])) AS answer
             ORDER BY answer.place;
 
-            """, clients: 1, on: books.database)
+            """, clients: clients, on: books.database)
         idsAlone = try Pgbench(
             "\\set turn :turn + 1\nSELECT cardinality(uuids), cardinality(texts) FROM (\(Self.ids)) AS made;\n",
-            clients: 1, on: books.database)
+            clients: clients, on: books.database)
     }
 
-    /// Rising as those of version 7 are, and each once: the turn counts on from what the caller gives, in seven digits.
+    /// Rising as those of version 7 are, and each once: the turn counts on from what the caller gives, in seven digits, for
+    /// each client apart.
     private static let ids = """
         SELECT array_agg(text::uuid) AS uuids, array_agg(text) AS texts
         FROM (SELECT '01990000-' || left(turn, 4) || '-7000-8' || right(turn, 3) || '-' || to_char(n, 'FM000000000000') AS text
-              FROM lpad(to_hex(:turn::int), 7, '0') AS turn, generate_series(1, :batch::int) AS n) AS made
+              FROM lpad(to_hex(:turn::int + :client_id * 400000), 7, '0') AS turn, generate_series(1, :batch::int) AS n) AS made
         """
 
     /// One round; the turns of each must not overlap.
