@@ -1,8 +1,41 @@
 import Accounting
 import Foundation
 import Ledger
+import Postgres
 import TestDatabase
 import Testing
+
+@Suite(.books) struct `A recorded error` {
+    @Test(arguments: [true, false])
+    func `is looked for by its key, however many there are`(isOfTask: Bool) async throws {
+        let ledger = try await Ledger.sample()
+        let task = isOfTask ? try await ledger.hold() : nil
+        let owner = TestDatabase.current.pool(maximumConnections: 1)
+        /// How many pages are read to record one more, once the session knows the tables.
+        func pages() async throws -> Int {
+            var read = 0
+            for _ in 0..<3 {
+                let lines = try await owner.query(
+                    """
+                    EXPLAIN (ANALYZE, BUFFERS, SUMMARY OFF)
+                    SELECT record_errors($1, ARRAY[$2::uuid], ARRAY['status'], ARRAY[0], ARRAY['no_answer'], ARRAY[503],
+                                         ARRAY[NULL::text], ARRAY['no'], ARRAY[clock_timestamp()])
+                    """, ledger.wallet.id, task?.uuid
+                ).map { row in try row.decode(at: 0, as: String.self) }
+                let line = try #require(lines.first { $0.contains("shared hit=") })
+                read = try #require(Int(line.components(separatedBy: "shared hit=")[1].prefix { $0.isNumber }))
+            }
+            return read
+        }
+        let few = try await pages()
+        try await owner.execute(
+            """
+            INSERT INTO recorded_error (wallet_id, entry_number, task_id, act, attempt, code, message, occurred_at)
+            SELECT $1, 1000 + n, $2, 'status', n, 'no_answer', 'no', now() FROM generate_series(1, 20000) AS n
+            """, ledger.wallet.id, task?.uuid)
+        #expect(try await pages() < few + 50)
+    }
+}
 
 @Suite(.books) struct `The list of tasks` {
     /// Tasks that have come to different states, a second apart, newest first.

@@ -135,6 +135,24 @@ import Testing
         }
     }
 
+    @Test func `leaves the queue where its books are closed already`() async throws {
+        try await withScene(.endless) { scene async throws in
+            let id = try await scene.submit()
+            try await scene.withWorker(.quick { $0.resendWindow = .milliseconds(1) }) { _ in
+                try await scene.until("it is accepted") { try await scene.standing(of: id).state == "accepted" }
+                try await scene.sandbox.finish(try await scene.providerTaskID(of: id), .failed)
+                try await scene.until("it has failed") { try await scene.standing(of: id) == .failed }
+                try await hideTasks(in: scene.sandbox)
+                try await scene.makeDue()
+                try await scene.until("nobody waits for it") {
+                    try await scene.number("SELECT count(*) AS number FROM task_work") == 0
+                }
+            }
+            #expect(try await scene.standing(of: id) == .failed)
+            #expect(try await scene.errors() == ["task generation_failed", "status not_found"])
+        }
+    }
+
     @Test func `waits for a person with its hold once it is old`() async throws {
         try await withScene(.endless) { scene async throws in
             let id = try await scene.submit()

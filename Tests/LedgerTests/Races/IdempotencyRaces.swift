@@ -87,7 +87,9 @@ extension Race {
                 .drop(constraint: "recorded_error_once", of: "recorded_error")),
             Mutant(
                 "does not look for the error, and nothing keeps two records apart", sign: "errors: ",
-                .function("record_errors", "WHERE known.wallet_id = p_wallet_id", "WHERE false"),
+                .function(
+                    "record_errors", "WHERE known.wallet_id = p_wallet_id AND known.task_id = asked.task_id",
+                    "WHERE false"),
                 .drop(constraint: "recorded_error_once", of: "recorded_error")),
             Mutant(
                 "does not look for it within the group, and nothing keeps two records apart", sign: "errors: ",

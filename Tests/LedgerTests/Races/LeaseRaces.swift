@@ -64,7 +64,7 @@ extension Race {
         mutants: [
             Mutant(
                 "does not compare the tokens when a task is given back", sign: "was given back",
-                .function("schedule", "AND work.lease_token = given.lease_token", "")),
+                .function("schedule", "AND work.lease_token = given.lease_token", "", times: 2)),
             Mutant(
                 "does not compare the tokens when a lease is extended", sign: "was extended",
                 .function("extend_leases", "AND work.lease_token = asked.lease_token", "")),
