@@ -8,6 +8,13 @@ import RivyaClient
     import Foundation
 #endif
 
+extension LedgerError {
+    /// Whether a worker goes on in spite of it. Somebody who cancels one statement on the server has not stopped the worker.
+    var isPassing: Bool {
+        if case .database(let error) = self, error.sqlState == "57014" { true } else { isTransient }
+    }
+}
+
 extension Worker {
     /// Books a fact, waiting for the database as long as it takes: what the provider said is not said twice.
     ///
@@ -22,7 +29,7 @@ extension Worker {
                 return value
             } catch {
                 guard !Task.isCancelled else { return nil }
-                guard error.isTransient else {
+                guard error.isPassing else {
                     logger.error("the books do not take an entry", metadata: ["error": "\(error)"])
                     return nil
                 }

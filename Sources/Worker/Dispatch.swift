@@ -51,7 +51,7 @@ extension Worker {
                 guard let wait = try await timeUntilDue() else { return nil }
                 await due.wait(atMost: wait)
             } catch {
-                guard error.isTransient else { return Task.isCancelled ? nil : .ledger(error) }
+                guard error.isPassing else { return Task.isCancelled ? nil : .ledger(error) }
                 failures += 1
                 outage.goesOn(error, logger)
                 await due.wait(atMost: Outage.pause(after: failures))

@@ -1,3 +1,4 @@
+import Foundation
 import Postgres
 import Synchronization
 import TestDatabase
@@ -73,8 +74,13 @@ import Testing
         }
 
         private let state: Mutex<State>
+        private let secondsToAnswer: Double
 
-        init(_ due: [[PipelineStep]]) { state = Mutex(State(due: due)) }
+        /// - Parameter secondsToAnswer: How long whoever is answered keeps the connection's thread.
+        init(_ due: [[PipelineStep]], secondsToAnswer: Double = 0) {
+            state = Mutex(State(due: due))
+            self.secondsToAnswer = secondsToAnswer
+        }
 
         var taken: Int { state.withLock(\.taken) }
         var answers: [(number: Int, result: Result<[Rows], PostgresError>)] { state.withLock(\.answers) }
@@ -87,7 +93,10 @@ import Testing
                 let steps = state.due.removeFirst()
                 let number = state.taken
                 state.taken += 1
-                return Pipeline(steps) { result in self.state.withLock { $0.answers.append((number, result)) } }
+                return Pipeline(steps) { [secondsToAnswer] result in
+                    self.state.withLock { $0.answers.append((number, result)) }
+                    Thread.sleep(forTimeInterval: secondsToAnswer)
+                }
             }
         }
 
@@ -242,6 +251,16 @@ import Testing
         try await run(source, on: pool) { _ in await wait { source.answers.count >= 2 } }
         #expect(source.failures.mapValues(\.reason) == [0: .timeout])
         #expect(try await values() == [2])
+    }
+
+    @Test func `run out of time one after the other, however late their client looks`() async throws {
+        let pool = try await table(
+            PostgresConfiguration(
+                url: TestDatabase.current.url, statementTimeout: .milliseconds(500), maximumConnections: 1))
+        let source = Source([[lock, insert(1)], [lock, insert(2)]], secondsToAnswer: 0.1)
+        try await run(source, on: pool) { _ in await wait { source.answers.count >= 2 } }
+        #expect(source.failures.mapValues(\.reason) == [0: .timeout, 1: .timeout])
+        #expect(try await values() == [])
     }
 
     @Test func `under way are finished when the task is cancelled, and no more are taken`() async throws {

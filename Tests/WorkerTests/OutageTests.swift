@@ -66,6 +66,30 @@ import UsageSQL
         }
     }
 
+    @Test(.books) func `of one statement that somebody cancels on the server stops no worker`() async throws {
+        try await withScene { scene async throws in
+            try await scene.withWorker { _ in
+                try await TestDatabase.current.pool(maximumConnections: 1).withConnection {
+                    (owner) throws(PostgresError) in
+                    try await owner.execute("BEGIN")
+                    try await owner.execute("LOCK TABLE task_work")
+                    var cancelled = 0
+                    while cancelled < 3 {
+                        cancelled += try await owner.query(
+                            """
+                            SELECT pg_cancel_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
+                            WHERE NOT granted AND datname = current_database()
+                            """
+                        ).count
+                    }
+                    try await owner.execute("COMMIT")
+                }
+                let id = try await scene.submit()
+                try await scene.until("it is charged") { try await scene.standing(of: id) == .succeeded }
+            }
+        }
+    }
+
     /// Runs a sandbox while a closure runs, and stops it the way a crash does.
     private func running(_ sandbox: RivyaSandbox, _ body: () async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
