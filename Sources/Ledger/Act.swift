@@ -67,12 +67,14 @@ struct Group {
         }
     }
 
-    /// The answers of the acts, in the order in which they were given.
-    func answers(_ results: [Rows]) throws(PostgresError) -> [Result<Answer, LedgerError>] {
+    /// The answers of the acts, in the order in which they were given; one that cannot be read spoils no other.
+    func answers(_ results: [Rows]) -> [Result<Answer, LedgerError>] {
         var answers = [Result<Answer, LedgerError>](repeating: .success(.done), count: acts.count)
         for (rows, places) in zip(results, places) {
             for (row, place) in zip(rows, places) {
-                answers[place] = try answer(to: acts[place], row)
+                do throws(PostgresError) { answers[place] = try answer(to: acts[place], row) } catch {
+                    answers[place] = .failure(.database(error))
+                }
             }
         }
         return answers

@@ -170,7 +170,7 @@ public final class Ledger: Sendable {
         // The connection stays for who asks again; but not where somebody waits already.
         defer { idle?.lookAgain() }
         do throws(PostgresError) {
-            let answers = try written.answers(result.get())
+            let answers = written.answers(try result.get())
             for (member, answer) in zip(group, answers) { member.caller.resume(returning: answer) }
         } catch {
             if error.isWorthRepeating || error.isOfOneAct && group.count > 1 {
@@ -207,7 +207,7 @@ public final class Ledger: Sendable {
     private func write(_ acts: [Act], attempt: Int = 1) async -> [Result<Answer, LedgerError>] {
         do throws(PostgresError) {
             let group = Group(acts, wallet: wallet.id)
-            return try group.answers(await pool.pipeline(group.steps))
+            return group.answers(try await pool.pipeline(group.steps))
         } catch {
             return await answers(to: acts, after: error, attempt: attempt)
         }

@@ -166,6 +166,25 @@ import Testing
         #expect(try await ledger.balance.held == .credits(42 * Int64(callers + 1)))
     }
 
+    @Test func `with an answer that cannot be read answer all others`() async throws {
+        let ledger = try await Ledger.sample()
+        // Its name is known, and its reservation is gone with an old month.
+        _ = try await ledger.reserve(.sample(named: "old"))
+        let owner = TestDatabase.current.pool(maximumConnections: 1)
+        let asked = try await whileLocked { _, untilBlocked in
+            let first = self.ask(ledger, 0..<1)
+            await untilBlocked()
+            _ = try? await owner.execute("DELETE FROM reservation WHERE client_request_id = 'old'")
+            let old = Task { try? await ledger.reserve(.sample(named: "old")) }
+            let others = self.ask(ledger, 1..<8)
+            await wait { ledger.groupsUnderWay >= 2 }
+            return (good: first + others, old: old)
+        }
+        #expect(await asked.old.value == nil)
+        for task in asked.good { #expect(try await task.value.get().reservation != nil) }
+        #expect(try await ledger.balance.held == .credits(42 * 9))
+    }
+
     @Test func `are one for a caller alone`() async throws {
         let ledger = try await Ledger.sample()
         for name in 0..<3 { _ = try await ledger.reserve(.sample(named: "\(name)")) }
