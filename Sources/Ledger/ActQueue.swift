@@ -22,12 +22,14 @@ struct ActQueue<Caller: Sendable>: Sendable {
 
     private var waiting: [UInt64: Waiting] = [:]
     /// The numbers of those that wait, in the order in which they came, and of some that were withdrawn.
-    private var order: [UInt64] = []
+    private(set) var order: [UInt64] = []
     private var lastNumber: UInt64 = 0
     /// The sizes of the groups under way, the oldest first.
     private(set) var underWay: [Int] = []
     /// How many of those who were answered last have not asked again, as far as one can tell.
     private var expected = 0
+    /// How many bytes of requests wait.
+    private(set) var bytes = 0
 
     /// How many wait.
     var count: Int { waiting.count }
@@ -54,17 +56,22 @@ struct ActQueue<Caller: Sendable>: Sendable {
     mutating func append(_ entry: Waiting) {
         waiting[entry.number] = entry
         order.append(entry.number)
+        bytes += entry.act.bodyBytes
         expected = max(0, expected - 1)
     }
 
     /// Takes out one caller, unless it is being written.
     mutating func remove(_ number: UInt64) -> Waiting? {
-        waiting.removeValue(forKey: number)
+        guard let removed = waiting.removeValue(forKey: number) else { return nil }
+        bytes -= removed.act.bodyBytes
+        // Once half of the line has left, the rest moves up: else it would grow while callers come and give up.
+        if order.count > 2 * waiting.count + 64 { order.removeAll { waiting[$0] == nil } }
+        return removed
     }
 
     /// Takes out all who wait.
     mutating func removeAll() -> [Waiting] {
-        defer { (waiting, order) = ([:], []) }
+        defer { (waiting, order, bytes) = ([:], [], 0) }
         return Array(waiting.values)
     }
 
@@ -73,11 +80,11 @@ struct ActQueue<Caller: Sendable>: Sendable {
         guard isGroupDue else { return nil }
         let most = min(max(half, Self.whole), Ledger.groupLimit)
         let kind = kindOfNextGroup
-        var bytes = 0
+        var groupBytes = 0
         var group: [Waiting] = []
         var rest: [UInt64] = []
         for (place, number) in order.enumerated() {
-            guard group.count < most, bytes < Ledger.groupByteLimit else {
+            guard group.count < most, groupBytes < Ledger.groupByteLimit else {
                 rest += order[place...]
                 break
             }
@@ -88,9 +95,10 @@ struct ActQueue<Caller: Sendable>: Sendable {
             }
             waiting[number] = nil
             group.append(entry)
-            bytes += entry.act.bodyBytes
+            groupBytes += entry.act.bodyBytes
         }
         order = rest
+        bytes -= groupBytes
         underWay.append(group.count)
         return group
     }

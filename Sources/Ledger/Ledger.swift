@@ -14,6 +14,8 @@ public final class Ledger: Sendable {
     public static let groupByteLimit = 8 * 1024 * 1024
     /// The most acts that may wait; one more is turned away with ``LedgerError/overloaded``.
     public static let queueLimit = 50_000
+    /// And while the requests of those that wait have this many bytes, one more is turned away as well.
+    public static let queueByteLimit = 256 * 1024 * 1024
 
     /// The wallet whose books these are.
     public let wallet: Wallet
@@ -90,7 +92,9 @@ public final class Ledger: Sendable {
         let next = state.withLock { state -> Next in
             // A cancellation before this point found nothing to withdraw.
             guard !Task.isCancelled else { return .turnAway(.cancelled) }
-            guard state.queue.count < Ledger.queueLimit else { return .turnAway(.overloaded) }
+            guard state.queue.count < Ledger.queueLimit, state.queue.bytes < Ledger.queueByteLimit else {
+                return .turnAway(.overloaded)
+            }
             state.queue.append(entry)
             guard state.isBeingWritten else {
                 state.isBeingWritten = true

@@ -110,6 +110,20 @@ import Testing
         #expect(queue.takeGroup()?.map(\.caller) == Array(1...37))
     }
 
+    @Test func `take no room once they gave up`() {
+        var queue = queue(of: 10, bodyBytes: 100)
+        let bytes = queue.bytes
+        #expect(bytes >= 1000)
+        for number in 11...10_000 {
+            queue.add(1, bodyBytes: 100)
+            #expect(queue.remove(UInt64(number))?.caller == number)
+        }
+        #expect(queue.bytes == bytes)
+        #expect(queue.order.count <= 2 * 10 + 65)
+        #expect(queue.takeGroup()?.map(\.caller) == Array(1...10))
+        #expect(queue.bytes == 0)
+    }
+
     @Test func `that were withdrawn are not taken`() {
         var queue = queue(of: 4)
         #expect(queue.remove(2)?.caller == 2)

@@ -185,6 +185,31 @@ import Testing
         #expect(try await ledger.balance.held == .credits(42 * 9))
     }
 
+    @Test func `of one wallet do not wait for another's`() async throws {
+        let first = try await Ledger.sample()
+        try await Wallet.create("second", timeZone: "UTC", apiKeyVariable: "SECOND_KEY", at: .sample, in: first.pool)
+        // Through one pool, as in one process.
+        let second = Ledger(wallet: try await .named("second", in: first.pool), pool: first.pool)
+        try await second.createProject("alpha", month: .credits(1_000_000), at: .sample)
+        try await second.read(1_000_000)
+        let waiting = try await TestDatabase.current.pool(maximumConnections: 1).withConnection {
+            (owner) throws(PostgresError) in
+            try await owner.execute("BEGIN")
+            try await owner.execute("SELECT FROM wallet_balance WHERE wallet_id = $1 FOR UPDATE", first.wallet.id)
+            let waiting = self.ask(first, 0..<1)
+            await wait { first.groupsUnderWay == 1 }
+            for task in self.ask(second, 0..<200) {
+                let outcome = await task.value
+                #expect(throws: Never.self) { try outcome.get() }
+            }
+            #expect(first.groupsUnderWay == 1, "the first still waits for its row")
+            try await owner.execute("COMMIT")
+            return waiting
+        }
+        #expect(try await waiting[0].value.get().reservation != nil)
+        #expect(try await second.balance.held == .credits(42 * 200))
+    }
+
     @Test func `are one for a caller alone`() async throws {
         let ledger = try await Ledger.sample()
         for name in 0..<3 { _ = try await ledger.reserve(.sample(named: "\(name)")) }
