@@ -84,7 +84,7 @@ struct InventedCompany: Sendable {
             share += $0 / size
             return share
         }
-        // All together have more than the busiest month needs; some have less, and are refused at the month's end.
+        // All together have more than the busiest month needs; some have much less, and are surely refused at the month's end.
         let busiest =
             Dictionary(grouping: tasksOfDays.indices) { day in
                 let date = PostgresDate(daysSinceEpoch2000: first.daysSinceEpoch2000 + day)
@@ -92,7 +92,7 @@ struct InventedCompany: Sendable {
             }.values.map { $0.reduce(0) { $0 + tasksOfDays[$1] } }.max() ?? 0
         projects = (0..<count).map { number in
             let month = Double(busiest * Int(InventedCompany.usualCredits)) * sizes[number] / size
-            let ease = [1.6, 1.3, 1.15, 1.5, 0.9][number % 5]
+            let ease = [1.6, 1.3, 1.15, 1.5, 0.75][number % 5]
             return Project(
                 slug: "project-\(String(1000 + number + 1).dropFirst())",
                 monthLimit: 100 + Int64(month * ease),

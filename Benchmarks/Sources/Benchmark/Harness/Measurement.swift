@@ -30,6 +30,13 @@ struct Figure: Encodable, Sendable {
     let unit: String
 }
 
+extension Figure {
+    /// How much of one series another makes: the median.
+    init(of one: Series, beside other: Series) {
+        self.init(name: "\(one.name), of \(other.name)", value: Ratio(one, to: other).median, unit: "times")
+    }
+}
+
 /// One of the project's aims for speed, beside the figure of this run.
 struct Aim: Encodable, Sendable {
     /// The aim in words.

@@ -1,7 +1,16 @@
+import Postgres
+
 /// A task's whole life in the books: reserve, accept, settle.
 struct LifecycleBenchmark: Measurement {
     let name = "lifecycle"
     let summary = "reserve, accept and settle by 50 callers, beside the naive way with 50 clients"
+
+    /// What the rows of a task and its links of the chain take once it is settled.
+    private static let bytes: Statement = """
+        SELECT sum(pg_total_relation_size(oid))::bigint / greatest((SELECT count(*) FROM settlement), 1) FROM pg_class
+        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+            AND relname ~ '^(reservation|task_request|client_request|acceptance|settlement|entry_link)(_default|_\\d{4}_\\d\\d)?$'
+        """
 
     func run(_ stage: Stage) async throws -> Report {
         let database = try await stage.server.database(name)
@@ -17,10 +26,12 @@ struct LifecycleBenchmark: Measurement {
             },
             Stage.Part("naive") { try await naive.run(script, $0) },
         ])
+        let bytes: Int64 = try await database.owner.query(Self.bytes)[0].decode(at: 0)
         let problems = try await naive.problems(areSettled: true) + ours.problems() + database.verify()
         try await database.drop()
         return Report(
             series: series,
+            figures: [Figure(name: "on disk, indexes included", value: Double(bytes), unit: "bytes a task")],
             aims: [
                 Aim(
                     "reserve, accept and settle, 50 callers: at least 15 times naive", Ratio(series[0], to: series[1]),
