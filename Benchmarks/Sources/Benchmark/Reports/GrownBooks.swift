@@ -35,6 +35,22 @@ struct GrownBooks: Sendable {
             + "COMMIT;\n"
     }
 
+    /// The month's sums by project from the raw rows, as one would write it by hand: of the month's partitions alone.
+    var rawScript: String {
+        let tasks =
+            "task_id >= least_task_id('\(month)-01'::date - 2) AND task_id < least_task_id('\(nextMonth)-01'::date + 2)"
+        return """
+            SELECT project.slug, count(*), count(*) FILTER (WHERE ended.outcome = 'succeeded') AS succeeded,
+                   count(*) FILTER (WHERE ended.outcome <> 'succeeded') AS failed, sum(hold.amount_credits) AS reserved,
+                   sum(ended.charged_credits) AS charged, sum(ended.released_credits) AS released
+            FROM (SELECT * FROM reservation WHERE \(tasks) AND day >= '\(month)-01' AND day < '\(nextMonth)-01') AS hold
+            JOIN project USING (wallet_id, project_id)
+            LEFT JOIN (SELECT * FROM settlement WHERE \(tasks)) AS ended USING (wallet_id, task_id)
+            GROUP BY project.slug ORDER BY project.slug;
+
+            """
+    }
+
     /// The COPY of the month's tasks to a file, as psql can run it.
     func exportScript(to file: String) throws -> String {
         let query = try Self.query("tasks_of_period").split(separator: "\n").filter { !$0.hasPrefix("--") }
