@@ -185,6 +185,30 @@ import Testing
         #expect(try await ledger.balance.held == .credits(42 * 9))
     }
 
+    @Test func `let no more wait behind them once their requests fill the queue`() async throws {
+        let ledger = try await Ledger.sample()
+        let body = String(repeating: "x", count: 1024 * 1024)
+        let asked = try await whileLocked { _, untilBlocked in
+            let first = self.ask(ledger, 0..<1)
+            await untilBlocked()
+            let large = (0..<300).map { _ in
+                Task { () async -> LedgerError? in
+                    do throws(LedgerError) { _ = try await ledger.reserve(.sample(body: body)) } catch { return error }
+                    return nil
+                }
+            }
+            await wait { ledger.groupsUnderWay == 2 && ledger.waitingCount == 256 }
+            for task in large { task.cancel() }
+            return (first: first, large: large)
+        }
+        #expect(try await asked.first[0].value.get().reservation != nil)
+        var outcomes: [LedgerError?] = []
+        for task in asked.large { outcomes.append(await task.value) }
+        #expect(outcomes.count { $0 == .overloaded } == 300 - 256 - outcomes.count { $0 == nil })
+        #expect(outcomes.count { $0 == .cancelled } == 256)
+        #expect(outcomes.contains(.overloaded))
+    }
+
     @Test func `of one wallet do not wait for another's`() async throws {
         let first = try await Ledger.sample()
         try await Wallet.create("second", timeZone: "UTC", apiKeyVariable: "SECOND_KEY", at: .sample, in: first.pool)
