@@ -14,7 +14,7 @@ RUN swift build -c release --product usage --static-swift-stdlib \
 
 FROM debian:bookworm-slim
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates libpq5 libstdc++6 tzdata \
+    && apt-get install --yes --no-install-recommends ca-certificates libpq5 tzdata \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --create-home --home-dir /home/usage --shell /usr/sbin/nologin usage
 COPY --from=build /out/usage /usr/local/bin/usage

@@ -9,11 +9,14 @@ import Testing
 
 @Suite(.books) struct `Groups under way` {
     /// Asks for so many tasks, one after the other, without waiting for the answers.
-    private func ask(_ ledger: Ledger, _ names: Range<Int>) -> [Task<Result<ReservationOutcome, LedgerError>, Never>] {
+    private func ask(
+        _ ledger: Ledger, _ names: Range<Int>, body: String? = nil
+    ) -> [Task<Result<ReservationOutcome, LedgerError>, Never>] {
         let line = Line()
         return names.map { name in
-            Task(executorPreference: line) {
-                do throws(LedgerError) { return .success(try await ledger.reserve(.sample(named: "\(name)"))) } catch {
+            let submission = body.map { TaskSubmission.sample(named: "\(name)", body: $0) } ?? .sample(named: "\(name)")
+            return Task(executorPreference: line) {
+                do throws(LedgerError) { return .success(try await ledger.reserve(submission)) } catch {
                     return .failure(error)
                 }
             }
@@ -188,25 +191,20 @@ import Testing
     @Test func `let no more wait behind them once their requests fill the queue`() async throws {
         let ledger = try await Ledger.sample()
         let body = String(repeating: "x", count: 1024 * 1024)
-        let asked = try await whileLocked { _, untilBlocked in
+        let (first, second, others) = try await whileLocked { _, untilBlocked in
             let first = self.ask(ledger, 0..<1)
             await untilBlocked()
-            let large = (0..<300).map { _ in
-                Task { () async -> LedgerError? in
-                    do throws(LedgerError) { _ = try await ledger.reserve(.sample(body: body)) } catch { return error }
-                    return nil
-                }
-            }
-            await wait { ledger.groupsUnderWay == 2 && ledger.waitingCount == 256 }
-            for task in large { task.cancel() }
-            return (first: first, large: large)
+            let second = self.ask(ledger, 1..<9, body: body)
+            await wait { ledger.groupsUnderWay == 2 }
+            let others = self.ask(ledger, 9..<300, body: body)
+            // These find the queue full, and are told so at once.
+            for task in others[256...] { #expect(await task.value == .failure(.overloaded)) }
+            #expect(ledger.waitingCount == 256)
+            for task in others { task.cancel() }
+            return (first, second, others)
         }
-        #expect(try await asked.first[0].value.get().reservation != nil)
-        var outcomes: [LedgerError?] = []
-        for task in asked.large { outcomes.append(await task.value) }
-        #expect(outcomes.count { $0 == .overloaded } == 300 - 256 - outcomes.count { $0 == nil })
-        #expect(outcomes.count { $0 == .cancelled } == 256)
-        #expect(outcomes.contains(.overloaded))
+        for task in first + second { #expect(try await task.value.get().reservation != nil) }
+        for task in others[..<256] { #expect(await task.value == .failure(.cancelled)) }
     }
 
     @Test func `of one wallet do not wait for another's`() async throws {
