@@ -1,5 +1,4 @@
 import Accounting
-import Dispatch
 import Foundation
 import Postgres
 import TestDatabase
@@ -264,15 +263,5 @@ import Testing
     /// In how many transactions the reservations were made.
     private func groupCount() async throws -> Int64 {
         try await TestDatabase.current.number("SELECT count(DISTINCT xmin::text) FROM reservation")
-    }
-}
-
-/// Runs jobs one after the other, in the order in which they come.
-private final class Line: TaskExecutor {
-    private let queue = DispatchQueue(label: "line")
-
-    func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 }
