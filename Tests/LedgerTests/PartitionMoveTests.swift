@@ -9,7 +9,7 @@ import UsageSQL
 @testable import Ledger
 
 /// Rows that came before the partition of their month, and wait for it in the default one.
-@Suite(.books, .timeLimit(.minutes(3))) struct `The default partition` {
+@Suite(.books, .timeLimit(.minutes(10))) struct `The default partition` {
     private static let tables = ["refusal", "reservation", "settlement", "task_request"]
 
     /// A month that has no partition, though it should: the next one or the one after, which are the same two months should this one

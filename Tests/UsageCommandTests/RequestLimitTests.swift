@@ -3,7 +3,7 @@ import TestDatabase
 import Testing
 import UsageSQL
 
-@Suite(.database(migrations: UsageSQL.migrations), .timeLimit(.minutes(3))) struct `A worker from the command line` {
+@Suite(.database(migrations: UsageSQL.migrations), .timeLimit(.minutes(10))) struct `A worker from the command line` {
     @Test func `never has more requests under way than configured, readings of the balance included`() async throws {
         var settings = SandboxSettings(openingCredits: 10_000, secondsToFinish: 0.5)
         settings.faults = Faults([.slow: 1])
