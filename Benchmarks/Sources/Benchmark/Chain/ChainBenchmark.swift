@@ -22,14 +22,13 @@ struct ChainBenchmark: Measurement {
         }
         try await chained.drop()
         try await unchained.drop()
-        let ratio = Ratio(series[0], to: series[1])
+        let ratio = Spread.ratio(series[0], to: series[1])
         return Report(
             series: series,
             aims: [
                 Aim(
                     "hash chain: at most 15 % of the reserve throughput",
-                    figure: "\(((1 - ratio.median) * 100).shown) % (\(((1 - ratio.most) * 100).shown) to "
-                        + "\(((1 - ratio.least) * 100).shown))", isReached: ratio.median >= 0.85)
+                    Spread(byRound: ratio.byRound.map { (1 - $0) * 100 }), "%", atMost: 15)
             ], problems: problems)
     }
 

@@ -18,8 +18,19 @@ struct Conditions: Encodable, Sendable {
     /// The server's own words.
     let version: String
     let settings: [String: String]
+    /// Those of the server and of a connection that are not at their defaults, by where they were set.
+    let changedSettings: [String: [String: String]]
+    /// What is said of the server's memory.
+    let serverMemory = ServerUse.memoryInWords
+    /// The commit of the folder in which this program was built, `-dirty` if files were changed since; nil if it is in none.
+    let commit: String?
     let rounds: Int
     let seconds: Int
+    /// Whether there are enough rounds for figures to keep.
+    let hasEnoughRounds: Bool
+
+    /// Fewer only show that it works.
+    private static let leastRounds = 5
 
     static func find(_ stage: Stage) async throws -> Conditions {
         let load = try? String(contentsOfFile: "/proc/loadavg", encoding: .utf8).split(separator: " ").first
@@ -39,20 +50,70 @@ struct Conditions: Encodable, Sendable {
             startedAt: Date(), cores: ProcessInfo.processInfo.activeProcessorCount,
             loadAverage: load.flatMap { Double($0) },
             fdatasyncMicroseconds: try flushTime(in: stage.server.dataDirectory),
-            version: "PostgreSQL " + (try version.decode(at: 0)), settings: settings, rounds: stage.rounds,
-            seconds: stage.seconds)
+            version: "PostgreSQL " + (try version.decode(at: 0)), settings: settings,
+            changedSettings: try await changedSettings(stage.server), commit: await commit(), rounds: stage.rounds,
+            seconds: stage.seconds, hasEnoughRounds: stage.rounds >= leastRounds)
+    }
+
+    /// The settings that are not at their defaults: no figure would mean anything if one made the server faster.
+    private static func changedSettings(_ server: BenchmarkServer) async throws -> [String: [String: String]] {
+        // initdb writes some defaults into the file once more; those are equal to what the server was built with. What it
+        // settles for good, checksums and the encoding, has no source.
+        let rows = try await server.administration.query(
+            """
+            SELECT source, name, current_setting(name) AS value FROM pg_settings
+            WHERE source NOT IN ('default', 'override') AND setting IS DISTINCT FROM boot_val
+                OR name IN ('data_checksums', 'server_encoding')
+            """)
+        var changed: [String: [String: String]] = [:]
+        for row in rows {
+            let (source, name): (String, String) = (try row.decode("source"), try row.decode("name"))
+            guard harmless.contains(name) else {
+                throw Mistake(
+                    "The server's \(name) is not at its default (\(source)); the figures would not say what it does.")
+            }
+            changed[source == "default" ? "initdb" : source, default: [:]][name] = try row.decode("value")
+        }
+        return changed
+    }
+
+    /// What a server and a connection of this program have otherwise, and what makes nothing faster: where it listens, what it
+    /// logs, languages, time zones, timeouts, and checksums of pages, which cost something.
+    private static let harmless: Set = [
+        "listen_addresses", "port", "unix_socket_directories", "unix_socket_permissions", "log_error_verbosity",
+        "TimeZone", "log_timezone", "DateStyle", "lc_messages", "lc_monetary", "lc_numeric", "lc_time",
+        "default_text_search_config", "data_checksums", "server_encoding", "application_name", "client_encoding",
+        "IntervalStyle", "statement_timeout", "max_stack_depth",
+    ]
+
+    private static func commit() async -> String? {
+        guard let folder = Bundle.main.executableURL?.deletingLastPathComponent().path(),
+            let scratch = try? ScratchFolder()
+        else { return nil }
+        let arguments = ["git", "-C", folder, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        let answer = try? await Program.run("/usr/bin/env", arguments, in: scratch).output
+        return answer?.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
     /// The conditions as lines of text.
     var text: String {
-        let all = settings.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)" }
+        let few = hasEnoughRounds ? "" : "TOO FEW ROUNDS for figures to keep, which need \(Self.leastRounds): "
+        let changed = changedSettings.sorted { $0.key < $1.key }.map { "\($0.key): \(Self.text($0.value))" }
         return """
             \(version), \(cores) cores, load average \(loadAverage?.shown ?? "unknown") at the start, \
             8 KiB and fdatasync: \(fdatasyncMicroseconds.shown) us
-            \(all.joined(separator: ", "))
-            \(rounds) rounds of \(seconds) s for each part, in turns, after a warm-up; medians over the rounds
+            commit \(commit ?? "unknown")
+            \(Self.text(settings))
+            not at their defaults: \(changed.joined(separator: "; "))
+            \(few)\(rounds) rounds of \(seconds) s for each part, in turns, after a warm-up; medians over the rounds
+            client MB: the most that it had resident in any round; of ours in one process it is all of this program
+            server MB: \(serverMemory)
 
             """
+    }
+
+    private static func text(_ settings: [String: String]) -> String {
+        settings.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)" }.joined(separator: ", ")
     }
 
     private static func flushTime(in folder: String) throws -> Double {

@@ -16,6 +16,8 @@ struct Report: Encodable, Sendable {
     var figures: [Figure] = []
     /// What was aimed for, and whether it is reached.
     var aims: [Aim] = []
+    /// What these figures hang on besides the conditions of the whole run, such as the version of a yardstick.
+    var conditions: [String] = []
     /// Where the books do not add up; empty if they do.
     var problems: [String] = []
 }
@@ -25,15 +27,24 @@ struct Figure: Encodable, Sendable {
     /// What it tells.
     let name: String
     /// How much.
-    let value: Double
+    let spread: Spread
     /// In what, such as `ms`.
     let unit: String
-}
 
-extension Figure {
-    /// How much of one series another makes: the median.
+    /// One that is seen once.
+    init(name: String, value: Double, unit: String) {
+        self.init(name: name, spread: Spread(byRound: [value]), unit: unit)
+    }
+
+    init(name: String, spread: Spread, unit: String) {
+        self.name = name
+        self.spread = spread
+        self.unit = unit
+    }
+
+    /// How much of one series another makes.
     init(of one: Series, beside other: Series) {
-        self.init(name: "\(one.name), of \(other.name)", value: Ratio(one, to: other).median, unit: "times")
+        self.init(name: "\(one.name), of \(other.name)", spread: .ratio(one, to: other), unit: "times")
     }
 }
 
@@ -43,35 +54,32 @@ struct Aim: Encodable, Sendable {
     let aim: String
     /// The figure in words, with its spread.
     let figure: String
+    /// The figure in numbers; nil where it could not be measured.
+    let spread: Spread?
     /// Whether the median reaches it.
     let isReached: Bool
 
-    init(_ aim: String, figure: String, isReached: Bool) {
+    /// - Parameter figure: The figure in words, where more is to be said than the spread and its unit.
+    init(_ aim: String, _ spread: Spread, _ unit: String, figure: String? = nil, isReached: (Double) -> Bool) {
         self.aim = aim
-        self.figure = figure
-        self.isReached = isReached
+        self.figure = figure ?? "\(spread.text) \(unit)"
+        self.spread = spread
+        self.isReached = isReached(spread.median)
     }
 
-    /// A ratio that is to be at least so much.
-    init(_ aim: String, _ ratio: Ratio, atLeast bound: Double) {
-        self.init(aim, figure: ratio.text, isReached: ratio.median >= bound)
-    }
-}
-
-/// How many times faster one series is than another, round by round.
-struct Ratio: Sendable {
-    let median: Double
-    let least: Double
-    let most: Double
-
-    /// Compares operations per second of the same rounds.
-    init(_ one: Series, to other: Series) {
-        let ratios = zip(one.samples, other.samples).map { $0.operationsPerSecond / $1.operationsPerSecond }
-        median = ratios.median
-        least = ratios.min() ?? .nan
-        most = ratios.max() ?? .nan
+    init(_ aim: String, _ spread: Spread, _ unit: String = "times", atLeast bound: Double) {
+        self.init(aim, spread, unit) { $0 >= bound }
     }
 
-    /// As in `21.3 times (19.8 to 23.0)`.
-    var text: String { "\(median.shown) times (\(least.shown) to \(most.shown))" }
+    init(_ aim: String, _ spread: Spread, _ unit: String = "times", atMost bound: Double) {
+        self.init(aim, spread, unit) { $0 <= bound }
+    }
+
+    /// One whose yardstick is not there.
+    init(_ aim: String, missing yardstick: String) {
+        self.aim = aim
+        figure = "\(yardstick) is missing"
+        spread = nil
+        isReached = false
+    }
 }

@@ -69,25 +69,54 @@ final class OurBooks: Sendable {
     /// Holds credits for one task, books that the provider took it, and that it succeeded.
     func live() async throws {
         let task = try await reserve()
+        try await accept(task)
+        try await settle(task)
+    }
+
+    /// Books that the provider took a task.
+    private func accept(_ task: TaskID) async throws {
         let now = Date()
         let accepted = try await ledger.accept(
             Acceptance(
                 taskID: task, providerTaskID: "vid_\(task)", reserved: Credits(Self.price), acceptedAt: now,
                 pollAt: now + 10))
         guard accepted == .accepted else { throw Mistake("An acceptance was answered with \(accepted.rawValue).") }
+    }
+
+    /// Books that an accepted task succeeded.
+    func settle(_ task: TaskID) async throws {
         let ended = try await ledger.settle(
             Settlement(
                 taskID: task, leaseToken: 1, outcome: .succeeded, charged: Credits(Self.price),
-                resultURLs: ["https://cdn.rivya.ai/\(task).mp4"], settledAt: now))
+                resultURLs: ["https://cdn.rivya.ai/\(task).mp4"], settledAt: Date()))
         guard ended == .settled else { throw Mistake("A settlement was answered with \(ended.rawValue).") }
         settled.add(1, ordering: .relaxed)
+    }
+
+    /// Holds credits for so many tasks that the provider then takes.
+    func accepted(count: Int) async throws -> [TaskID] {
+        try await withThrowingTaskGroup(of: TaskID.self) { group in
+            var tasks: [TaskID] = []
+            for started in 0..<count {
+                if started >= 1000, let task = try await group.next() { tasks.append(task) }
+                group.addTask {
+                    let task = try await self.reserve()
+                    try await self.accept(task)
+                    return task
+                }
+            }
+            for try await task in group { tasks.append(task) }
+            return tasks
+        }
     }
 
     /// Lets callers reserve for a round.
     func reserve(callers: Int, _ round: Stage.Round) async throws -> Sample {
         let last = try await lastEntry()
-        let sample = try await Callers(count: callers) { _ in try await self.reserve() }
-            .run(seconds: round.seconds, on: database.server)
+        let sample = try await Callers(count: callers) { _ in
+            try await self.reserve()
+            return true
+        }.run(seconds: round.seconds, on: database.server)
         return try await sample.grouped(groupSize(since: last))
     }
 
@@ -103,13 +132,15 @@ final class OurBooks: Sendable {
             "SELECT last_entry_number FROM wallet_balance WHERE wallet_id = $1", ledger.wallet.id)[0].decode(at: 0)
     }
 
-    /// How many reservations shared a transaction since an entry: the larger of median and mean.
-    func groupSize(since entry: Int64) async throws -> Int {
+    /// How many entries of some tables shared a transaction since an entry: the larger of median and mean.
+    func groupSize(of tables: [String] = ["reservation"], since entry: Int64) async throws -> Int {
+        let entries = tables.map { "SELECT xmin::text AS act FROM \($0) WHERE wallet_id = $1 AND entry_number > $2" }
         let row = try await database.owner.query(
-            """
-            SELECT coalesce(greatest(percentile_disc(0.5) WITHIN GROUP (ORDER BY size), round(avg(size))), 0)::bigint
-            FROM (SELECT count(*) AS size FROM reservation WHERE wallet_id = $1 AND entry_number > $2 GROUP BY xmin::text) AS groups
-            """, ledger.wallet.id, entry)[0]
+            Statement(
+                """
+                SELECT coalesce(greatest(percentile_disc(0.5) WITHIN GROUP (ORDER BY size), round(avg(size))), 0)::bigint
+                FROM (SELECT count(*) AS size FROM (\(entries.joined(separator: " UNION ALL "))) AS entries GROUP BY act) AS groups
+                """), ledger.wallet.id, entry)[0]
         return Int(try row.decode(at: 0, as: Int64.self))
     }
 

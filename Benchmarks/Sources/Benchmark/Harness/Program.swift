@@ -15,8 +15,8 @@ enum Program {
         let output: String
         /// What it used, its own programs included.
         let cpuSeconds: Double
-        /// The most memory that it had resident, in bytes; never less than what this process had when it started it.
-        let peakBytes: Int
+        /// The most memory that the program itself had resident, in bytes; nil where the system does not tell.
+        let peakBytes: Int?
         /// From its start to its end.
         let seconds: Double
     }
@@ -32,6 +32,8 @@ enum Program {
         let output = folder.file("output-\(UUID().uuidString)")
         let start = ContinuousClock.now
         let process = try spawn([path] + arguments, environment, output: output)
+        let watch = PeakWatch(process)
+        async let peakBytes = watch.untilItEnds()
         let (status, usage) = await withCheckedContinuation { continuation in
             DispatchQueue.global().async { continuation.resume(returning: wait(for: process)) }
         }
@@ -39,13 +41,7 @@ enum Program {
         let text = try String(contentsOfFile: output, encoding: .utf8)
         try FileManager.default.removeItem(atPath: output)
         guard status == 0 else { throw Mistake("\(path) failed (status \(status)): \(text.suffix(1000))") }
-        #if canImport(Glibc)
-            let unit = 1024
-        #else
-            let unit = 1
-        #endif
-        return Outcome(
-            output: text, cpuSeconds: usage.cpuSeconds, peakBytes: Int(usage.ru_maxrss) * unit, seconds: seconds)
+        return Outcome(output: text, cpuSeconds: usage.cpuSeconds, peakBytes: await peakBytes, seconds: seconds)
     }
 
     /// Foundation's own way hands on the signals that a thread of Dispatch blocks, without which pgbench never ends.

@@ -13,6 +13,8 @@ struct Results: Sendable {
     private struct Entry: Encodable, Sendable {
         let name: String
         let summary: String
+        let rounds: Int
+        let hasEnoughRounds: Bool
         let report: Report
     }
 
@@ -24,8 +26,11 @@ struct Results: Sendable {
     init(conditions: Conditions) { self.conditions = conditions }
 
     mutating func add(_ report: Report, of benchmark: any Measurement) {
-        benchmarks.append(Entry(name: benchmark.name, summary: benchmark.summary, report: report))
-        texts.append(report.text(benchmark.name))
+        benchmarks.append(
+            Entry(
+                name: benchmark.name, summary: benchmark.summary, rounds: conditions.rounds,
+                hasEnoughRounds: conditions.hasEnoughRounds, report: report))
+        texts.append(report.text(conditions.hasEnoughRounds ? benchmark.name : "\(benchmark.name), TOO FEW ROUNDS"))
     }
 
     func json() throws -> Data {
@@ -43,8 +48,8 @@ extension Report {
         var parts: [String] = []
         if !series.isEmpty { parts.append(seriesTable(name)) }
         if !figures.isEmpty {
-            var table = TextTable([.text(name), .number("figure"), .text("unit")])
-            for figure in figures { table.add([figure.name, figure.value.shown, figure.unit]) }
+            var table = TextTable([.text(name), .number("figure"), .number("least"), .number("most"), .text("unit")])
+            for figure in figures { table.add([figure.name] + figure.spread.columns + [figure.unit]) }
             parts.append(table.render())
         }
         if !aims.isEmpty {
@@ -52,6 +57,7 @@ extension Report {
             for aim in aims { table.add([aim.aim, aim.figure, aim.isReached ? "yes" : "no"]) }
             parts.append(table.render())
         }
+        if !conditions.isEmpty { parts.append(conditions.map { $0 + "\n" }.joined()) }
         if problems.isEmpty {
             parts.append("books: right\n")
         } else {
@@ -61,22 +67,27 @@ extension Report {
     }
 
     private func seriesTable(_ name: String) -> String {
-        var table = TextTable([
-            .text(name), .number("operations/s"), .number("least"), .number("most"), .number("p50 ms"),
-            .number("p99 ms"),
-            .number("p99.9 ms"), .number("client CPU s/1000"), .number("server CPU s/1000"), .number("peak MB"),
-            .number("group"),
-        ])
+        var table = TextTable(
+            [.text(name)]
+                + [
+                    "operations/s", "least", "most", "p50 ms", "p99 ms", "p99.9 ms", "client CPU s/1000",
+                    "server CPU s/1000", "client MB", "server MB", "group",
+                ].map { .number($0) })
         for one in series {
-            let speeds = one.samples.map(\.operationsPerSecond)
-            table.add([
-                one.name, one.operationsPerSecond.shown, (speeds.min() ?? .nan).shown, (speeds.max() ?? .nan).shown,
-                one.latency(0.5).shown, one.latency(0.99).shown, one.latency(0.999).shown, one.clientCPU?.shown ?? "-",
-                one.serverCPU?.shown ?? "-", one.clientPeakBytes.map { (Double($0) / 1e6).shown } ?? "-",
-                one.groupSize.map(String.init) ?? "-",
-            ])
+            let megabytes = [one.clientPeakBytes, one.serverMemoryBytes].map { $0.map { $0.most / 1e6 } }
+            let others = [one.clientCPU?.median, one.serverCPU?.median] + megabytes
+            table.add(
+                [one.name] + one.operationsPerSecond.columns + [0.5, 0.99, 0.999].map { one.latency($0).median.shown }
+                    + others.map { $0?.shown ?? "-" } + [one.groupSize.map { "\(Int($0.median))" } ?? "-"])
         }
         return table.render()
+    }
+}
+
+extension Spread {
+    /// The median, and the least and the most where there are several.
+    fileprivate var columns: [String] {
+        byRound.count > 1 ? [median.shown, least.shown, most.shown] : [median.shown, "-", "-"]
     }
 }
 

@@ -12,6 +12,8 @@ struct Sample: Codable, Sendable {
     var serverCPUSeconds: Double?
     /// The most memory that the client had resident, in bytes.
     var clientPeakBytes: Int?
+    /// The memory of all of the server's processes, in bytes; see ``ServerUse``.
+    var serverMemoryBytes: Int?
     /// How many operations shared a transaction.
     var groupSize: Int?
 
@@ -23,6 +25,16 @@ struct Sample: Codable, Sendable {
         sample.groupSize = size
         return sample
     }
+
+    /// The same with what the server used for it.
+    func served(_ use: ServerUse) -> Sample {
+        var sample = self
+        (sample.serverCPUSeconds, sample.serverMemoryBytes) = (use.cpuSeconds, use.memoryBytes)
+        return sample
+    }
+
+    /// So much for a thousand operations.
+    func perThousand(_ amount: Double?) -> Double? { amount.map { $0 * 1000 / Double(max(operations, 1)) } }
 
     /// The wait that a share of the callers did not exceed, in milliseconds: the nearest rank.
     func latency(_ share: Double) -> Double {
@@ -39,36 +51,31 @@ struct Series: Encodable, Sendable {
     /// One for each round, the warm-up left out.
     var samples: [Sample] = []
 
-    var operationsPerSecond: Double { samples.map(\.operationsPerSecond).median }
-    func latency(_ share: Double) -> Double { samples.map { $0.latency(share) }.median }
-
+    var operationsPerSecond: Spread { spread { $0.operationsPerSecond } }
+    func latency(_ share: Double) -> Spread { spread { $0.latency(share) } }
     /// CPU seconds for a thousand operations.
-    var clientCPU: Double? { perThousand(\.clientCPUSeconds) }
-    var serverCPU: Double? { perThousand(\.serverCPUSeconds) }
-    var clientPeakBytes: Int? { samples.compactMap(\.clientPeakBytes).max() }
-    var groupSize: Int? {
-        let sizes = samples.compactMap(\.groupSize)
-        return sizes.isEmpty ? nil : Int(sizes.map(Double.init).median)
-    }
+    var clientCPU: Spread? { known { $0.perThousand($0.clientCPUSeconds) } }
+    var serverCPU: Spread? { known { $0.perThousand($0.serverCPUSeconds) } }
+    var clientPeakBytes: Spread? { known { $0.clientPeakBytes.map(Double.init) } }
+    var serverMemoryBytes: Spread? { known { $0.serverMemoryBytes.map(Double.init) } }
+    var groupSize: Spread? { known { $0.groupSize.map(Double.init) } }
 
-    private func perThousand(_ seconds: KeyPath<Sample, Double?>) -> Double? {
-        let all = samples.compactMap { sample in
-            sample[keyPath: seconds].map { $0 * 1000 / Double(max(sample.operations, 1)) }
-        }
-        return all.isEmpty ? nil : all.median
+    private func spread(_ figure: (Sample) -> Double) -> Spread { Spread(byRound: samples.map(figure)) }
+
+    private func known(_ figure: (Sample) -> Double?) -> Spread? {
+        let all = samples.compactMap(figure)
+        return all.isEmpty ? nil : Spread(byRound: all)
     }
 
     private enum CodingKeys: String, CodingKey {
-        case name, operationsPerSecond, operationsPerSecondByRound, latencyP50Milliseconds, latencyP99Milliseconds
-        case latencyP999Milliseconds, clientCPUSecondsPerThousand, serverCPUSecondsPerThousand, clientPeakBytes,
-            groupSize
+        case name, operationsPerSecond, latencyP50Milliseconds, latencyP99Milliseconds, latencyP999Milliseconds
+        case clientCPUSecondsPerThousand, serverCPUSecondsPerThousand, clientPeakBytes, serverMemoryBytes, groupSize
     }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(name, forKey: .name)
         try container.encode(operationsPerSecond, forKey: .operationsPerSecond)
-        try container.encode(samples.map(\.operationsPerSecond), forKey: .operationsPerSecondByRound)
         if samples.contains(where: { !$0.latencies.isEmpty }) {
             try container.encode(latency(0.5), forKey: .latencyP50Milliseconds)
             try container.encode(latency(0.99), forKey: .latencyP99Milliseconds)
@@ -77,15 +84,7 @@ struct Series: Encodable, Sendable {
         try container.encodeIfPresent(clientCPU, forKey: .clientCPUSecondsPerThousand)
         try container.encodeIfPresent(serverCPU, forKey: .serverCPUSecondsPerThousand)
         try container.encodeIfPresent(clientPeakBytes, forKey: .clientPeakBytes)
+        try container.encodeIfPresent(serverMemoryBytes, forKey: .serverMemoryBytes)
         try container.encodeIfPresent(groupSize, forKey: .groupSize)
-    }
-}
-
-extension [Double] {
-    /// The middle one, or the mean of the two in the middle.
-    var median: Double {
-        guard !isEmpty else { return .nan }
-        let sorted = sorted()
-        return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2
     }
 }

@@ -29,20 +29,21 @@ struct CallersCommand: AsyncParsableCommand {
         let pool = BenchmarkDatabase.pool(url: url, role: "usage_service")
         let ledger = Ledger(wallet: try await Wallet.named(wallet, in: pool), pool: pool)
         let count = ReservedCount()
-        let reserve: @Sendable (Int) async throws -> Void = { _ in
+        let reserve: @Sendable (Int) async throws -> Bool = { _ in
+            guard count.refused.load(ordering: .relaxed) == 0 else { return false }
             switch try await ledger.reserve(OurBooks.submission(project)) {
             case .reserved: count.reserved.add(1, ordering: .relaxed)
             case .refused:
                 guard untilRefused else { throw Mistake("A request that fits was refused.") }
                 count.refused.add(1, ordering: .relaxed)
             }
+            return true
         }
         // Connects, and prepares the statement.
-        try await reserve(0)
+        _ = try await reserve(0)
         try await Task.sleep(for: .seconds(max(0, startAt - Date().timeIntervalSince1970)))
-        let isOver: @Sendable () -> Bool = { count.refused.load(ordering: .relaxed) > 0 }
-        let sample = try await Callers(count: callers, act: reserve, isOver: isOver)
-            .run(until: .now + .seconds(startAt + Double(seconds) - Date().timeIntervalSince1970), on: nil)
+        let sample = try await Callers(count: callers, act: reserve)
+            .run(until: .now + .seconds(startAt + Double(seconds) - Date().timeIntervalSince1970))
         await pool.close()
         let answer = Answer(
             reserved: count.reserved.load(ordering: .relaxed), refused: count.refused.load(ordering: .relaxed),

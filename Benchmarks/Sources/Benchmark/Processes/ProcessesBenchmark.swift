@@ -15,7 +15,7 @@ struct ProcessesBenchmark: Measurement {
         let database = try await stage.server.database(name)
         let ours = try await OurBooks.make("ours", in: database)
         let books = try await OurBooks.make("ceiling", in: database)
-        let ceiling = try Ceiling(books, clients: 4)
+        let ceiling = try Ceiling(of: .reserve, books, clients: 4)
         let series = try await stage.interleave([
             Stage.Part("one process") { try await reserve(ours, $0, split: [50]) },
             Stage.Part("4 processes, 50 callers in all") { try await reserve(ours, $0, split: Self.split) },
@@ -32,33 +32,33 @@ struct ProcessesBenchmark: Measurement {
             aims: [
                 Aim(
                     "reserve from 4 processes with 50 callers in all: no slower than from one",
-                    Ratio(series[1], to: series[0]), atLeast: 1),
+                    .ratio(series[1], to: series[0]), atLeast: 1),
                 Aim(
                     "reserve from 4 processes with 50 callers each: no slower than from one with 50",
-                    Ratio(series[2], to: series[0]), atLeast: 1),
+                    .ratio(series[2], to: series[0]), atLeast: 1),
                 Aim(
                     "reserve from 4 processes on one wallet: order and limits exact",
-                    figure: "\(problems.count) differences", isReached: problems.isEmpty),
+                    Spread(byRound: [Double(problems.count)]), "differences", atMost: 0),
             ], problems: problems)
     }
 
     private func reserve(_ ours: OurBooks, _ round: Stage.Round, split: [Int]) async throws -> Sample {
         let last = try await ours.lastEntry()
         let start = Date().timeIntervalSince1970 + 1
-        async let answers = answers(ours, "project-1", start, round.seconds, split: split)
-        try await Task.sleep(for: .seconds(start - Date().timeIntervalSince1970))
-        let before = ours.database.server.cpuSeconds
-        let all = try await answers
-        let after = ours.database.server.cpuSeconds
+        let (all, use) = try await withThrowingTaskGroup(of: [CallersCommand.Answer].self) { group in
+            group.addTask { try await answers(ours, "project-1", start, round.seconds, split: split) }
+            try await Task.sleep(for: .seconds(start - Date().timeIntervalSince1970))
+            return try await ours.database.server.watch(seconds: round.seconds) { try await group.next() ?? [] }
+        }
         ours.count(reserved: all.map(\.reserved).reduce(0, +))
         let samples = all.map(\.sample)
         return Sample(
             operations: samples.map(\.operations).reduce(0, +), seconds: samples.map(\.seconds).max() ?? .nan,
             latencies: samples.flatMap(\.latencies).sorted(),
             clientCPUSeconds: samples.compactMap(\.clientCPUSeconds).reduce(0, +),
-            serverCPUSeconds: before.flatMap { before in after.map { $0 - before } },
             clientPeakBytes: samples.compactMap(\.clientPeakBytes).reduce(0, +),
-            groupSize: try await ours.groupSize(since: last))
+            groupSize: try await ours.groupSize(since: last)
+        ).served(use)
     }
 
     /// All processes ask for the last credits of a budget: exactly what fits is given out.

@@ -1,11 +1,13 @@
 /// DuckDB from the package index of Python, on one month's tasks as Parquet.
 struct DuckDB: Sendable {
     private let python: Python
+    /// What it is.
+    var version: String { python.versions }
     private var parquet: String { python.folder.file("month.parquet") }
 
     /// Installs it and turns the month's CSV into Parquet; nil where it cannot be installed.
     static func make(_ books: GrownBooks) async throws -> DuckDB? {
-        guard let python = try await Python.make(with: ["duckdb"]) else { return nil }
+        guard let python = try await Python.make(with: ["duckdb==2.0.1"]) else { return nil }
         let duck = DuckDB(python: python)
         let csv = python.folder.file("month.csv")
         _ = try await books.usage("tasks", "--month", books.month, "--format", "csv", "--output", csv)
@@ -14,8 +16,10 @@ struct DuckDB: Sendable {
         return duck
     }
 
-    /// Sums the month up by project, over and over in one process, and answers with how long each time took.
-    func times(seconds: Int) async throws -> [Int64] {
+    /// Sums the month up by project, over and over in one process: how long each time took.
+    ///
+    /// - Parameter totals: What must come out.
+    func sumUp(seconds: Int, totals: MonthTotals) async throws -> Sample {
         let script = """
             import duckdb, time
             query = '''
@@ -23,12 +27,21 @@ struct DuckDB: Sendable {
                        sum(reserved_credits), sum(charged_credits), sum(released_credits), sum(held_credits)
                 FROM '\(parquet)' GROUP BY project ORDER BY project'''
             connection = duckdb.connect()
+            first = None
             end = time.monotonic() + \(seconds)
             while time.monotonic() < end:
                 start = time.perf_counter_ns()
-                connection.execute(query).fetchall()
+                rows = connection.execute(query).fetchall()
                 print(time.perf_counter_ns() - start)
+                first = first or rows
+                assert rows == first
+            for row in first: print(",".join(map(str, row)))
             """
-        return try await python.run(script).compactMap { Int64($0) }
+        let outcome = try await python.run(script)
+        let lines = outcome.output.split(separator: "\n")
+        try totals.check(lines.filter { $0.contains(",") }, of: "DuckDB")
+        var sample = Sample.times(lines.compactMap { Int64($0) })
+        sample.clientPeakBytes = outcome.peakBytes
+        return sample
     }
 }

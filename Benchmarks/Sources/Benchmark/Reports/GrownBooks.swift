@@ -41,14 +41,22 @@ struct GrownBooks: Sendable {
             "task_id >= least_task_id('\(month)-01'::date - 2) AND task_id < least_task_id('\(nextMonth)-01'::date + 2)"
         return """
             SELECT project.slug, count(*), count(*) FILTER (WHERE ended.outcome = 'succeeded') AS succeeded,
-                   count(*) FILTER (WHERE ended.outcome <> 'succeeded') AS failed, sum(hold.amount_credits) AS reserved,
-                   sum(ended.charged_credits) AS charged, sum(ended.released_credits) AS released
+                   count(*) FILTER (WHERE ended.outcome <> 'succeeded') AS failed,
+                   sum(coalesce(ended.reserved_credits, hold.amount_credits)) AS reserved,
+                   sum(coalesce(ended.charged_credits, 0)) AS charged,
+                   sum(coalesce(ended.released_credits, 0)) AS released,
+                   sum(CASE WHEN ended.task_id IS NULL THEN hold.amount_credits ELSE 0 END) AS held
             FROM (SELECT * FROM reservation WHERE \(tasks) AND day >= '\(month)-01' AND day < '\(nextMonth)-01') AS hold
             JOIN project USING (wallet_id, project_id)
             LEFT JOIN (SELECT * FROM settlement WHERE \(tasks)) AS ended USING (wallet_id, task_id)
             GROUP BY project.slug ORDER BY project.slug;
 
             """
+    }
+
+    /// What the month adds up to.
+    func totals() async throws -> MonthTotals {
+        try MonthTotals(report: await usage("report", "--month", month, "--format", "csv").output)
     }
 
     /// The COPY of the month's tasks to a file, as psql can run it.
@@ -122,17 +130,18 @@ extension Sample {
         for seconds: Int, on server: BenchmarkServer, operationsEach: Int = 1,
         _ run: () async throws -> Program.Outcome
     ) async throws -> Sample {
-        let before = server.cpuSeconds
-        var outcomes: [Program.Outcome] = []
-        let end = ContinuousClock.now + .seconds(seconds)
-        repeat { outcomes.append(try await run()) } while ContinuousClock.now < end
-        let after = server.cpuSeconds
+        let (outcomes, use) = try await server.watch(seconds: seconds) {
+            var outcomes: [Program.Outcome] = []
+            let end = ContinuousClock.now + .seconds(seconds)
+            repeat { outcomes.append(try await run()) } while ContinuousClock.now < end
+            return outcomes
+        }
         return Sample(
             operations: outcomes.count * operationsEach, seconds: outcomes.map(\.seconds).reduce(0, +),
             latencies: outcomes.map { Int64($0.seconds * 1e9) }.sorted(),
             clientCPUSeconds: outcomes.map(\.cpuSeconds).reduce(0, +),
-            serverCPUSeconds: before.flatMap { before in after.map { $0 - before } },
-            clientPeakBytes: outcomes.map(\.peakBytes).max())
+            clientPeakBytes: outcomes.compactMap(\.peakBytes).max()
+        ).served(use)
     }
 
     /// Times that were measured elsewhere, in nanoseconds.

@@ -24,9 +24,8 @@ struct StartBenchmark: Measurement {
         return Report(
             series: series,
             aims: series.dropLast().map { one in
-                let ratio = Ratio(series[2], to: one)
-                return Aim(
-                    "\(one.name): at most 3 times psql -c 'select 1'", figure: ratio.text, isReached: ratio.median <= 3)
+                Aim(
+                    "\(one.name): at most 3 times psql -c 'select 1'", .ratio(series[2], to: one), atMost: 3)
             }, problems: problems)
     }
 }

@@ -38,19 +38,24 @@ struct QueueBenchmark: Measurement {
         problems += try await database.verify()
         try await database.drop()
         try await other.drop()
-        let speed = series[0].operationsPerSecond
         var aims = [
             Aim(
                 "claim, submit, follow and settle through one process: at least 10 thousand tasks/s",
-                figure: "\(speed.shown) tasks/s", isReached: speed >= 10_000)
+                series[0].operationsPerSecond, "tasks/s", atLeast: 10_000)
         ]
         if series.count > 1 {
             aims.append(
-                Aim("the same: ahead of pgqueuer, whose jobs do nothing", Ratio(series[0], to: series[1]), atLeast: 1))
+                Aim("the same: ahead of pgqueuer, whose jobs do nothing", .ratio(series[0], to: series[1]), atLeast: 1))
         } else {
-            aims.append(Aim("the same: ahead of pgqueuer", figure: "pgqueuer is missing", isReached: false))
+            aims.append(Aim("the same: ahead of pgqueuer", missing: "pgqueuer"))
         }
-        return Report(series: series, aims: aims, problems: problems)
+        let polling = Self.settings.polling
+        let conditions = [
+            "ours: \(Self.settings.concurrency) requests at once, polled after \(polling.first.nanoseconds / 1_000_000) ms "
+                + "and then every \(polling.interval.nanoseconds / 1_000_000) ms: a task ends at its first poll",
+            queuer.map { "pgqueuer: \($0.conditions)" },
+        ]
+        return Report(series: series, aims: aims, conditions: conditions.compactMap(\.self), problems: problems)
     }
 
     /// Submits tasks, and measures how long a worker takes to bring all of them to an end.
@@ -64,17 +69,16 @@ struct QueueBenchmark: Measurement {
             settings: Self.settings, logger: BenchmarkDatabase.logger)
         try await server.checkpoint()
         Memory.forget()
-        let (client, before) = (CPUTime.ownSeconds, server.cpuSeconds)
-        let start = ContinuousClock.now
-        try await worker.run()
-        let seconds = Double((ContinuousClock.now - start).nanoseconds) / 1e9
-        let (clientAfter, after) = (CPUTime.ownSeconds, server.cpuSeconds)
+        let (sample, use) = try await server.watch(seconds: count / Self.tasksPerSecond) {
+            let (client, start) = (CPUTime.ownSeconds, ContinuousClock.now)
+            try await worker.run()
+            return Sample(
+                operations: count, seconds: Double((ContinuousClock.now - start).nanoseconds) / 1e9, latencies: [],
+                clientCPUSeconds: CPUTime.ownSeconds - client, clientPeakBytes: Memory.peakBytes)
+        }
         await pool.close()
         ours.count(settled: count)
-        return Sample(
-            operations: count, seconds: seconds, latencies: [], clientCPUSeconds: clientAfter - client,
-            serverCPUSeconds: before.flatMap { before in after.map { $0 - before } },
-            clientPeakBytes: Memory.peakBytes)
+        return sample.served(use)
     }
 }
 

@@ -1,49 +1,94 @@
 import Postgres
 
-/// The most that the database gives at a batch size: our own statement with equal content, from pgbench clients that
+/// The most that the database gives at a batch size: our own statements with equal content, from pgbench clients that
 /// route no answers.
 ///
-/// All arrays but the ids are constants. Making the ids is measured apart and taken off.
+/// All arrays are constants but the ids, the projects and what has the ids in it. Making those is measured apart and taken off.
 struct Ceiling: Sendable {
+    /// What an operation of it is.
+    enum Act { case reserve, live }
+
     let books: OurBooks
-    private let reserve: Pgbench
-    private let idsAlone: Pgbench
+    private let act: Act
+    private let acts: Pgbench
+    private let arraysAlone: Pgbench
 
-    init(_ books: OurBooks, clients: Int = 1) throws {
+    init(of act: Act, _ books: OurBooks, clients: Int = 1) throws {
         self.books = books
-        let wallet = books.ledger.wallet.id
-        reserve = try Pgbench(
-            """
-            \\set turn :turn + 1
-            SELECT answer.place, outcome, task_id, amount_credits, decided_at, reasons
-            FROM (\(Self.ids)) AS made, reserve(\(wallet)::bigint, ARRAY['\(books.projects[0])'], ARRAY['\(OurBooks.model)'],
-                ARRAY['{"aspect_ratio":"16:9","duration":"5"}'::jsonb],
-                array_fill(1, ARRAY[:batch::int]), array_fill(1, ARRAY[:batch::int]), made.uuids, made.texts,
-                array_fill(sha256('\(String(decoding: OurBooks.body, as: UTF8.self))'), ARRAY[:batch::int]),
-                array_fill('\(String(decoding: OurBooks.body, as: UTF8.self))'::bytea, ARRAY[:batch::int]),
-                array_fill(now(), ARRAY[:batch::int])) AS answer
-            ORDER BY answer.place;
-
-            """, clients: clients, on: books.database)
-        idsAlone = try Pgbench(
-            "\\set turn :turn + 1\nSELECT cardinality(uuids), cardinality(texts) FROM (\(Self.ids)) AS made;\n",
+        self.act = act
+        let statements =
+            switch act {
+            case .reserve: [Self.reserve(books)]
+            case .live: [Self.reserve(books), Self.accept(books), Self.settle(books)]
+            }
+        let made = "FROM (\(Self.arrays(projects: books.projects.count))) AS made"
+        let begin = "\\set turn :turn + 1\n"
+        acts = try Pgbench(
+            begin
+                + statements.map { "SELECT answer.* \(made), \($0.call) AS answer ORDER BY answer.place;\n" }.joined(),
             clients: clients, on: books.database)
+        arraysAlone = try Pgbench(
+            begin
+                + statements.map { statement in
+                    "SELECT \(statement.arrays.map { "cardinality(\($0))" }.joined(separator: ", ")) \(made);\n"
+                }.joined(), clients: clients, on: books.database)
     }
 
-    /// Rising as those of version 7 are, and each once: the turn counts on from what the caller gives, in seven digits, for
-    /// each client apart.
-    private static let ids = """
-        SELECT array_agg(text::uuid) AS uuids, array_agg(text) AS texts
-        FROM (SELECT '01990000-' || left(turn, 4) || '-7000-8' || right(turn, 3) || '-' || to_char(n, 'FM000000000000') AS text
+    /// Ids that rise as those of version 7 do, and are there once each: the turn counts on from what the caller gives, in seven
+    /// digits, for each client apart. Projects are all others in a batch, up to their number.
+    private static func arrays(projects: Int) -> String {
+        """
+        SELECT array_agg(text::uuid) AS uuids, array_agg(text) AS texts, array_agg('vid_' || text) AS provider_ids,
+               array_agg(jsonb_build_array('https://cdn.rivya.ai/' || text || '.mp4')) AS urls,
+               array_agg('project-' || project) FILTER (WHERE n <= \(projects)) AS projects,
+               array_agg((n - 1) % \(projects) + 1) AS places
+        FROM (SELECT n, '01990000-' || left(turn, 4) || '-7000-8' || right(turn, 3) || '-' || to_char(n, 'FM000000000000') AS text,
+                     (:turn::bigint * :batch::bigint + n) * 919 % \(projects) + 1 AS project
               FROM lpad(to_hex(:turn::int + :client_id * 400000), 7, '0') AS turn, generate_series(1, :batch::int) AS n) AS made
         """
+    }
+
+    private typealias Statement = (call: String, arrays: [String])
+
+    private static func reserve(_ books: OurBooks) -> Statement {
+        let body = String(decoding: OurBooks.body, as: UTF8.self)
+        let isOne = books.projects.count == 1
+        let call = """
+            reserve(\(books.ledger.wallet.id)::bigint, \(isOne ? "ARRAY['\(books.projects[0])']" : "made.projects"),
+                ARRAY['\(OurBooks.model)'], ARRAY['{"aspect_ratio":"16:9","duration":"5"}'::jsonb],
+                \(isOne ? filled("1") : "made.places"), \(filled("1")), made.uuids, made.texts,
+                \(filled("sha256('\(body)')")), \(filled("'\(body)'::bytea")), \(filled("now()")))
+            """
+        return (call, ["uuids", "texts"] + (isOne ? [] : ["projects", "places"]))
+    }
+
+    private static func accept(_ books: OurBooks) -> Statement {
+        let call = """
+            accept(\(books.ledger.wallet.id)::bigint, made.uuids, made.provider_ids, \(filled("\(OurBooks.price)::bigint")),
+                \(filled("now()")), \(filled("now() + interval '10 s'")))
+            """
+        return (call, ["uuids", "provider_ids"])
+    }
+
+    private static func settle(_ books: OurBooks) -> Statement {
+        let nothing = filled("NULL::text")
+        let call = """
+            settle(\(books.ledger.wallet.id)::bigint, made.uuids, \(filled("1::bigint")), \(filled("'succeeded'::text")),
+                \(filled("\(OurBooks.price)::bigint")), \(nothing), made.urls, \(nothing), \(nothing), \(filled("now()")),
+                \(filled("NULL::timestamptz")))
+            """
+        return (call, ["uuids", "urls"])
+    }
+
+    private static func filled(_ value: String) -> String { "array_fill(\(value), ARRAY[:batch::int])" }
 
     /// One round; the turns of each must not overlap.
     func run(_ round: Stage.Round, batch: Int) async throws -> Sample {
         let variables = ["batch": batch, "turn": round.number * 2_000_000]
-        var sample = try await reserve.run(seconds: round.seconds, variables: variables, operationsEach: batch)
+        var sample = try await acts.run(seconds: round.seconds, variables: variables, operationsEach: batch)
         books.count(reserved: sample.operations)
-        let making = try await idsAlone.run(seconds: 1, variables: variables)
+        if act == .live { books.count(settled: sample.operations) }
+        let making = try await arraysAlone.run(seconds: 1, variables: variables)
         let share = making.seconds / Double(making.operations) * Double(sample.operations / batch)
         sample.seconds -= min(share, sample.seconds / 2)
         sample.groupSize = batch

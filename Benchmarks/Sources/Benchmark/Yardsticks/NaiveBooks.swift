@@ -5,7 +5,8 @@ import Synchronization
 final class NaiveBooks: Sendable {
     private let database: BenchmarkDatabase
     private let projects: Int
-    private let operations = Atomic(0)
+    private let reserved = Atomic(0)
+    private let settled = Atomic(0)
 
     private init(_ database: BenchmarkDatabase, projects: Int) {
         self.database = database
@@ -39,10 +40,36 @@ final class NaiveBooks: Sendable {
             amount bigint NOT NULL, state text NOT NULL DEFAULT 'reserved', provider_task_id text, charged bigint,
             reserved_at timestamptz NOT NULL DEFAULT now(), settled_at timestamptz
         );
+        CREATE FUNCTION naive.reserve(p_project bigint, p_model text, p_amount bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+        DECLARE reserved bigint;
+        BEGIN
+            WITH from_wallet AS (
+                UPDATE naive.wallet SET held = held + p_amount
+                WHERE wallet_id = 1 AND held + charged + p_amount <= balance RETURNING wallet_id
+            ), from_budget AS (
+                UPDATE naive.budget SET held = held + p_amount
+                WHERE project_id = p_project AND held + charged + p_amount <= most RETURNING project_id
+            )
+            INSERT INTO naive.reservation (project_id, model, amount)
+            SELECT project_id, p_model, p_amount FROM from_wallet, from_budget
+            RETURNING reservation_id INTO reserved;
+            IF reserved IS NULL THEN RAISE EXCEPTION 'it does not fit'; END IF;
+            RETURN reserved;
+        END $$;
         """
 
     /// One reservation.
     func reserve(clients: Int) throws -> Pgbench { try Pgbench(reservation, clients: clients, on: database) }
+
+    /// The same in one round trip, with one statement in one function.
+    func reserveInOneCall(clients: Int) throws -> Pgbench {
+        try Pgbench(
+            """
+            \\set project random(1, \(projects))
+            SELECT naive.reserve(:project, '\(OurBooks.model)', \(OurBooks.price));
+
+            """, clients: clients, on: database)
+    }
 
     /// A reservation, its acceptance and its settlement, in three transactions.
     func lifecycle(clients: Int) throws -> Pgbench {
@@ -50,14 +77,52 @@ final class NaiveBooks: Sendable {
             reservation + """
                 UPDATE naive.reservation SET state = 'accepted', provider_task_id = 'vid_' || reservation_id
                 WHERE reservation_id = :reservation_id AND state = 'reserved';
-                BEGIN;
-                UPDATE naive.wallet SET held = held - 42, charged = charged + 42 WHERE wallet_id = 1;
-                UPDATE naive.budget SET held = held - 42, charged = charged + 42 WHERE project_id = :project;
-                UPDATE naive.reservation SET state = 'succeeded', charged = 42, settled_at = now()
-                WHERE reservation_id = :reservation_id AND state = 'accepted';
-                COMMIT;
-
+                \(settlement)
                 """, clients: clients, on: database)
+    }
+
+    /// The settlement of a reservation of `accepted(count:)`, of which `:first` is the first.
+    func settle(clients: Int) throws -> Pgbench {
+        try Pgbench(
+            """
+            \\set project 1
+            \\set reservation_id :first + :client_id
+            \\set first :first + \(clients)
+            \(settlement)
+            """, clients: clients, on: database)
+    }
+
+    /// Adds so many reservations that the provider then took, and returns the first; the others follow on it.
+    func accepted(count: Int) async throws -> Int {
+        try await database.owner.execute(
+            "UPDATE naive.wallet SET held = held + $1", Int64(count) * OurBooks.price)
+        try await database.owner.execute(
+            "UPDATE naive.budget SET held = held + $1 WHERE project_id = 1", Int64(count) * OurBooks.price)
+        let row = try await database.owner.query(
+            """
+            WITH made AS (
+                INSERT INTO naive.reservation (project_id, model, amount, state, provider_task_id)
+                SELECT 1, $2, $3, 'accepted', 'vid_' || n FROM generate_series(1, $1) AS n RETURNING reservation_id
+            ) SELECT min(reservation_id), max(reservation_id) FROM made
+            """, Int64(count), OurBooks.model, OurBooks.price)[0]
+        let (first, last): (Int64, Int64) = (try row.decode(at: 0), try row.decode(at: 1))
+        guard last - first == count - 1 else {
+            throw Mistake("The reservations that were made have gaps between them.")
+        }
+        reserved.add(count, ordering: .relaxed)
+        return Int(first)
+    }
+
+    private var settlement: String {
+        """
+        BEGIN;
+        UPDATE naive.wallet SET held = held - 42, charged = charged + 42 WHERE wallet_id = 1;
+        UPDATE naive.budget SET held = held - 42, charged = charged + 42 WHERE project_id = :project;
+        UPDATE naive.reservation SET state = 'succeeded', charged = 42, settled_at = now()
+        WHERE reservation_id = :reservation_id AND state = 'accepted';
+        COMMIT;
+
+        """
     }
 
     private var reservation: String {
@@ -74,25 +139,33 @@ final class NaiveBooks: Sendable {
     }
 
     /// Runs one of the scripts, and counts what it did.
-    func run(_ script: Pgbench, _ round: Stage.Round) async throws -> Sample {
-        let sample = try await script.run(seconds: round.seconds)
-        operations.add(sample.operations, ordering: .relaxed)
+    func run(
+        _ script: Pgbench, _ round: Stage.Round, variables: [String: Int] = [:], reserves: Bool = true,
+        settles: Bool = false
+    ) async throws -> Sample {
+        let sample = try await script.run(seconds: round.seconds, variables: variables)
+        if reserves { reserved.add(sample.operations, ordering: .relaxed) }
+        if settles { settled.add(sample.operations, ordering: .relaxed) }
         return sample
     }
 
     /// Whether these books, too, say what was done: they are no yardstick otherwise.
-    func problems(areSettled: Bool = false) async throws -> [String] {
+    func problems() async throws -> [String] {
         let row = try await database.owner.query(
             """
-            SELECT (SELECT count(*) FROM naive.reservation WHERE ($1 AND state = 'succeeded') OR (NOT $1 AND state = 'reserved')) AS rows,
-                   wallet.held + wallet.charged AS wallet, (SELECT sum(held + charged) FROM naive.budget)::bigint AS budgets
-            FROM naive.wallet
-            """, areSettled)[0]
-        var problems: [String] = []
-        let done = Int64(operations.load(ordering: .relaxed))
+            SELECT (SELECT count(*) FROM naive.reservation) AS reservations,
+                   (SELECT count(*) FROM naive.reservation WHERE state = 'succeeded') AS settlements,
+                   wallet.held AS wallet_held, wallet.charged AS wallet_charged, budget.held AS budgets_held,
+                   budget.charged AS budgets_charged
+            FROM naive.wallet, (SELECT sum(held)::bigint AS held, sum(charged)::bigint AS charged FROM naive.budget) AS budget
+            """)[0]
+        let (done, ended) = (Int64(reserved.load(ordering: .relaxed)), Int64(settled.load(ordering: .relaxed)))
+        let (held, charged) = ((done - ended) * OurBooks.price, ended * OurBooks.price)
         let expected = [
-            ("rows", done), ("wallet", done * OurBooks.price), ("budgets", done * OurBooks.price),
+            ("reservations", done), ("settlements", ended), ("wallet_held", held), ("wallet_charged", charged),
+            ("budgets_held", held), ("budgets_charged", charged),
         ]
+        var problems: [String] = []
         for (name, expected) in expected {
             let found: Int64 = try row.decode(name)
             if found != expected { problems.append("naive: \(name) is \(found), pgbench did \(expected)") }

@@ -2,42 +2,45 @@
 ///
 /// It knows no leases of two visits, no provider and no books.
 struct PgQueuer: Sendable {
+    /// Groups of 100 were the fastest of 10, 100 and 1,000.
+    private static let groupSize = 100
     private let python: Python
     private let database: BenchmarkDatabase
 
     /// Installs it and makes its tables in a database; nil where it cannot be had.
     static func make(in database: BenchmarkDatabase) async throws -> PgQueuer? {
-        guard let python = try await Python.make(with: ["pgqueuer", "asyncpg"]) else { return nil }
+        guard let python = try await Python.make(with: ["pgqueuer==1.6.0", "asyncpg==0.32.0"]) else { return nil }
         let queuer = PgQueuer(python: python, database: database)
         _ = try await queuer.run("await queries.install()")
         return queuer
     }
 
+    /// What it is, and how it is set.
+    var conditions: String { "\(python.versions); jobs are taken \(Self.groupSize) at a time" }
+
     /// Adds jobs, and measures how long one process takes to work them off.
-    ///
-    /// Groups of 100 were the fastest of 10, 100 and 1,000.
     func work(off count: Int) async throws -> Sample {
-        let lines = try await run(
+        let outcome = try await run(
             """
             await queries.enqueue(["nothing"] * \(count), [None] * \(count), [0] * \(count))
             queue = PgQueuer(driver)
             @queue.entrypoint("nothing")
             async def nothing(job): pass
             start = time.perf_counter()
-            await queue.run(mode=QueueExecutionMode.drain, batch_size=100)
+            await queue.run(mode=QueueExecutionMode.drain, batch_size=\(Self.groupSize))
             print(time.perf_counter() - start)
             left = await driver.fetch("SELECT count(*) AS jobs FROM pgqueuer")
             print(left[0]["jobs"])
             """)
+        let lines = outcome.output.split(separator: "\n")
         guard lines.count == 2, let seconds = Double(lines[0]), lines[1] == "0" else {
             throw Mistake("pgqueuer left jobs behind: \(lines.joined(separator: ", "))")
         }
         return Sample(
-            operations: count, seconds: seconds, latencies: [], clientCPUSeconds: nil, serverCPUSeconds: nil,
-            clientPeakBytes: nil)
+            operations: count, seconds: seconds, latencies: [], clientPeakBytes: outcome.peakBytes)
     }
 
-    private func run(_ body: String) async throws -> [Substring] {
+    private func run(_ body: String) async throws -> Program.Outcome {
         let indented = body.split(separator: "\n").map { "    \($0)" }.joined(separator: "\n")
         return try await python.run(
             """

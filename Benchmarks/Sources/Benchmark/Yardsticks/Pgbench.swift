@@ -18,22 +18,24 @@ struct Pgbench: Sendable {
     ///
     /// - Parameter variables: Values for `:name` in the script.
     func run(seconds: Int, variables: [String: Int] = [:], operationsEach: Int = 1) async throws -> Sample {
-        let before = database.server.cpuSeconds
-        let outcome = try await Program.run(
-            database.server.program("pgbench"),
-            [
-                "--no-vacuum", "--protocol=prepared", "--client=\(clients)", "--jobs=\(min(clients, 2))",
-                "--time=\(seconds)", "--file=\(script)", "--log", "--log-prefix=\(folder.file("log"))",
-            ] + variables.map { "--define=\($0)=\($1)" } + [database.url], in: folder)
-        let (output, after) = (outcome.output, database.server.cpuSeconds)
+        let arguments = [
+            "--no-vacuum", "--protocol=prepared", "--client=\(clients)", "--jobs=\(min(clients, 2))",
+            "--time=\(seconds)", "--file=\(script)", "--log", "--log-prefix=\(folder.file("log"))",
+        ]
+        let (outcome, use) = try await database.server.watch(seconds: seconds) {
+            try await Program.run(
+                database.server.program("pgbench"),
+                arguments + variables.map { "--define=\($0)=\($1)" } + [database.url], in: folder)
+        }
+        let output = outcome.output
         let latencies = try takeLatencies()
         guard let perSecond = Self.number(after: "tps = ", in: output), !latencies.isEmpty,
             Self.number(after: "number of failed transactions: ", in: output) ?? 0 == 0
         else { throw Mistake("pgbench printed something else than its figures: \(output.suffix(1000))") }
         return Sample(
             operations: latencies.count * operationsEach, seconds: Double(latencies.count) / perSecond,
-            latencies: latencies.sorted(), clientCPUSeconds: outcome.cpuSeconds,
-            serverCPUSeconds: before.flatMap { before in after.map { $0 - before } })
+            latencies: latencies.sorted(), clientCPUSeconds: outcome.cpuSeconds, clientPeakBytes: outcome.peakBytes
+        ).served(use)
     }
 
     /// Reads the third column of the logs, a transaction's time in microseconds, and removes them.
