@@ -10,7 +10,8 @@ struct Benchmark: AsyncParsableCommand {
     /// Every benchmark, in the order in which all of them run.
     static let all: [any Measurement] = [
         ReserveBenchmark.oneCaller, ReserveBenchmark.fiftyCallers, ReserveBenchmark.thousandCallers,
-        ReserveBenchmark.thousandProjects, ProcessesBenchmark(), LifecycleBenchmark(), ChainBenchmark(),
+        ReserveBenchmark.thousandProjects, WalletsBenchmark(), ProcessesBenchmark(),
+        SettleBenchmark(), LifecycleBenchmark(), ChainBenchmark(),
         ReportBenchmark.million, ReportBenchmark.tenMillion, ExportBenchmark(), StartBenchmark(),
         QueueBenchmark(), WorkerBenchmark(),
     ]
