@@ -42,13 +42,16 @@ struct GrownBooks: Sendable {
         return """
             SELECT project.slug, count(*), count(*) FILTER (WHERE ended.outcome = 'succeeded') AS succeeded,
                    count(*) FILTER (WHERE ended.outcome <> 'succeeded') AS failed,
-                   sum(coalesce(ended.reserved_credits, hold.amount_credits)) AS reserved,
-                   sum(coalesce(ended.charged_credits, 0)) AS charged,
-                   sum(coalesce(ended.released_credits, 0)) AS released,
+                   sum(coalesce(ended.reserved_credits, hold.amount_credits) + coalesce(later.reserved, 0)) AS reserved,
+                   sum(coalesce(ended.charged_credits, 0) + coalesce(later.charged, 0)) AS charged,
+                   sum(coalesce(ended.released_credits, 0) + coalesce(later.released, 0)) AS released,
                    sum(CASE WHEN ended.task_id IS NULL THEN hold.amount_credits ELSE 0 END) AS held
             FROM (SELECT * FROM reservation WHERE \(tasks) AND day >= '\(month)-01' AND day < '\(nextMonth)-01') AS hold
             JOIN project USING (wallet_id, project_id)
             LEFT JOIN (SELECT * FROM settlement WHERE \(tasks)) AS ended USING (wallet_id, task_id)
+            LEFT JOIN (SELECT wallet_id, task_id, sum(reserved_credits) AS reserved, sum(charged_credits) AS charged,
+                              sum(released_credits) AS released
+                       FROM correction WHERE \(tasks) GROUP BY wallet_id, task_id) AS later USING (wallet_id, task_id)
             GROUP BY project.slug ORDER BY project.slug;
 
             """
