@@ -28,6 +28,7 @@ struct DuckDB: Sendable {
                 FROM '\(parquet)' GROUP BY project ORDER BY project'''
             connection = duckdb.connect()
             first = None
+            started_with = time.process_time()
             end = time.monotonic() + \(seconds)
             while time.monotonic() < end:
                 start = time.perf_counter_ns()
@@ -35,6 +36,7 @@ struct DuckDB: Sendable {
                 print(time.perf_counter_ns() - start)
                 first = first or rows
                 assert rows == first
+            print("CPU", time.process_time() - started_with)
             for row in first: print(",".join(map(str, row)))
             """
         let outcome = try await python.run(script)
@@ -42,6 +44,7 @@ struct DuckDB: Sendable {
         try totals.check(lines.filter { $0.contains(",") }, of: "DuckDB")
         var sample = Sample.times(lines.compactMap { Int64($0) })
         sample.clientPeakBytes = outcome.peakBytes
+        sample.clientCPUSeconds = lines.first { $0.hasPrefix("CPU ") }.flatMap { Double($0.dropFirst(4)) }
         return sample
     }
 }

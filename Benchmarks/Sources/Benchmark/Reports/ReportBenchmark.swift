@@ -33,7 +33,12 @@ struct ReportBenchmark: Measurement {
             Stage.Part("psql, the same queries") { round in
                 try await .runs(for: round.seconds, on: stage.server) { try await books.psql("--file", script) }
             },
-            Stage.Part("the queries, in the database") { .times(try await books.databaseTimes(seconds: $0.seconds)) },
+            Stage.Part("the queries, in the database") { round in
+                let (times, use) = try await stage.server.watch(seconds: round.seconds) {
+                    try await books.databaseTimes(seconds: round.seconds)
+                }
+                return Sample.times(times).served(use)
+            },
         ]
         if let duck {
             parts.append(

@@ -5,8 +5,8 @@ import Postgres
 ///
 /// All arrays are constants but the ids, the projects and what has the ids in it. Making those is measured apart and taken off.
 struct Ceiling: Sendable {
-    /// What an operation of it is.
-    enum Act { case reserve, live }
+    /// What an operation of it is; to settle is for the same turns as to accept.
+    enum Act { case reserve, accept, settle, live }
 
     let books: OurBooks
     private let act: Act
@@ -19,6 +19,8 @@ struct Ceiling: Sendable {
         let statements =
             switch act {
             case .reserve: [Self.reserve(books)]
+            case .accept: [Self.reserve(books), Self.accept(books)]
+            case .settle: [Self.settle(books)]
             case .live: [Self.reserve(books), Self.accept(books), Self.settle(books)]
             }
         let made = "FROM (\(Self.arrays(projects: books.projects.count))) AS made"
@@ -83,11 +85,14 @@ struct Ceiling: Sendable {
     private static func filled(_ value: String) -> String { "array_fill(\(value), ARRAY[:batch::int])" }
 
     /// One round; the turns of each must not overlap.
-    func run(_ round: Stage.Round, batch: Int) async throws -> Sample {
+    ///
+    /// - Parameter turns: How many batches, if not for the time of the round.
+    func run(_ round: Stage.Round, batch: Int, turns: Int? = nil) async throws -> Sample {
         let variables = ["batch": batch, "turn": round.number * 2_000_000]
-        var sample = try await acts.run(seconds: round.seconds, variables: variables, operationsEach: batch)
-        books.count(reserved: sample.operations)
-        if act == .live { books.count(settled: sample.operations) }
+        var sample = try await acts.run(
+            seconds: round.seconds, variables: variables, turns: turns, operationsEach: batch)
+        if act != .settle { books.count(reserved: sample.operations) }
+        if act == .settle || act == .live { books.count(settled: sample.operations) }
         let making = try await arraysAlone.run(seconds: 1, variables: variables)
         let share = making.seconds / Double(making.operations) * Double(sample.operations / batch)
         sample.seconds -= min(share, sample.seconds / 2)

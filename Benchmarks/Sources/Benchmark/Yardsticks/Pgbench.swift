@@ -17,10 +17,14 @@ struct Pgbench: Sendable {
     /// Runs the script over and over; each run of it stands for so many operations.
     ///
     /// - Parameter variables: Values for `:name` in the script.
-    func run(seconds: Int, variables: [String: Int] = [:], operationsEach: Int = 1) async throws -> Sample {
+    /// - Parameter turns: How often each client runs it, however long that takes; without it for as long as is said.
+    func run(
+        seconds: Int, variables: [String: Int] = [:], turns: Int? = nil, operationsEach: Int = 1
+    ) async throws -> Sample {
         let arguments = [
             "--no-vacuum", "--protocol=prepared", "--client=\(clients)", "--jobs=\(min(clients, 2))",
-            "--time=\(seconds)", "--file=\(script)", "--log", "--log-prefix=\(folder.file("log"))",
+            turns.map { "--transactions=\($0)" } ?? "--time=\(seconds)", "--file=\(script)", "--log",
+            "--log-prefix=\(folder.file("log"))",
         ]
         let (outcome, use) = try await database.server.watch(seconds: seconds) {
             try await Program.run(
