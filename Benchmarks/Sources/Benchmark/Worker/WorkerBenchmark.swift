@@ -26,10 +26,6 @@ struct WorkerBenchmark: Measurement {
             in: folder
         ) { provider in
             let address = try await until("the provider listens", within: 30) { provider.lines.first.map(String.init) }
-            guard let port = URL(string: address)?.port.flatMap(UInt16.init) else {
-                throw Mistake("the provider's address is '\(address)'")
-            }
-            let connections = AcceptedConnections(port: port)
             return try await Daemon.with(
                 programs.appending(path: "usage").path(),
                 [
@@ -40,7 +36,7 @@ struct WorkerBenchmark: Measurement {
                     "DATABASE_URL": database.url, "RIVYA_BASE_URL": address,
                     "RIVYA_API_KEY": SandboxSettings.defaultKey, "USAGE_LOG_LEVEL": "warning",
                 ], in: folder
-            ) { worker in try await follow(ours, provider, worker, connections, stage) }
+            ) { worker in try await follow(ours, provider, worker, stage) }
         }
         report.problems += try await ours.problems() + database.verify()
         try await database.drop()
@@ -48,21 +44,18 @@ struct WorkerBenchmark: Measurement {
     }
 
     private func follow(
-        _ ours: OurBooks, _ provider: Daemon, _ worker: Daemon, _ connections: AcceptedConnections, _ stage: Stage
+        _ ours: OurBooks, _ provider: Daemon, _ worker: Daemon, _ stage: Stage
     ) async throws -> Report {
-        async let _ = connections.watch()
-        let start = ContinuousClock.now
+        let (start, before) = (ContinuousClock.now, AcceptedConnections.count())
         try await until("all tasks are accepted", within: 100) {
             try await count("acceptance", ours) == Self.tasks ? 1 : nil
         }
         let accepting = Double((ContinuousClock.now - start).nanoseconds) / 1e9
         // Until each has been asked for twice or so.
         try await Task.sleep(for: .seconds(15))
-        let connectionsForSending = connections.count()
         var window = try await watch(
             provider, worker, stage.server, seconds: min(60, max(10, stage.seconds * stage.rounds)))
-        window.connections = connections.count() - connectionsForSending
-        window.connectionsForSending = connectionsForSending
+        window.connectionsBefore -= before
         guard ContinuousClock.now - start < .seconds(Self.lifetime) else {
             throw Mistake("the tasks began to end before all was measured; run it on a machine that is less busy")
         }
@@ -100,6 +93,7 @@ struct WorkerBenchmark: Measurement {
         }
         let (first, lines) = (try line(provider), provider.lines.count)
         let start = ContinuousClock.now
+        window.connectionsBefore = AcceptedConnections.count()
         (window.residentBytes, window.server) = try await server.watch(seconds: seconds) {
             var residentBytes: [Int] = []
             for _ in 0..<seconds {
@@ -108,6 +102,7 @@ struct WorkerBenchmark: Measurement {
             }
             return residentBytes
         }
+        window.connections = AcceptedConnections.count() - window.connectionsBefore
         window.seconds = Double((ContinuousClock.now - start).nanoseconds) / 1e9
         window.workerCPU = (ProcessTimes(worker.process)?.ownSeconds ?? .nan) - before
         window.polls = try line(provider).statusRequests - first.statusRequests
@@ -156,9 +151,9 @@ struct FollowingWindow: Sendable {
     var residentBytes: [Int] = []
     /// The most that the worker had resident, from its start until all was settled.
     var peakBytes = 0.0
-    /// New connections that the provider accepted meanwhile, and all that it had accepted before.
+    /// The connections that were accepted on this machine meanwhile, and from the worker's start until then.
     var connections = 0.0
-    var connectionsForSending = 0.0
+    var connectionsBefore = 0.0
 
     /// The figures and what they reach.
     func report(
@@ -182,10 +177,9 @@ struct FollowingWindow: Sendable {
                 Figure(
                     name: "PostgreSQL's memory", value: server.memoryBytes.map { Double($0) / 1e6 } ?? .nan, unit: "MB"),
                 Figure(
-                    name: "connections accepted until all were accepted and polled twice", value: connectionsForSending,
-                    unit: ""),
-                Figure(name: "connections accepted while polls were counted", value: connections, unit: ""),
-                Figure(name: "polls for each of those connections", value: Double(polls) / connections, unit: ""),
+                    name: "connections accepted on this machine, until all tasks were sent and polled twice",
+                    value: connectionsBefore, unit: ""),
+                Figure(name: "the same, from then on", value: connections, unit: ""),
                 Figure(name: "resident, second half against first", value: growth, unit: "MB"),
                 Figure(name: "requests at once at the most", value: Double(mostRequestsAtOnce), unit: ""),
                 Figure(name: "most polls in 100 ms", value: Double(mostPollsInATenth), unit: ""),
