@@ -45,6 +45,7 @@ public enum UsageSQL {
         migration("0039_sum_whole.sql", PackageResources._039_sum_whole_sql),
         migration("0040_acts_in_one_pass.sql", PackageResources._040_acts_in_one_pass_sql),
         migration("0041_errors_by_key.sql", PackageResources._041_errors_by_key_sql),
+        migration("0042_rows_that_move.sql", PackageResources._042_rows_that_move_sql),
     ]
 
     /// What `usage verify` asks of the entries, by file: the rows that a statement returns are the differences, each with the

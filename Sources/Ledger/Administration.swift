@@ -56,8 +56,9 @@ public struct Price: Equatable, Sendable {
 extension Ledger {
     /// Makes the partitions of this month and the next two, by the database's clock, where they are missing, for all wallets.
     ///
-    /// - Returns: How many were made.
-    /// - Throws: ``LedgerError/database(_:)``, also where another session holds a lock for a second; then try again later.
+    /// - Returns: How many were made; none while somebody else makes them.
+    /// - Throws: ``LedgerError/database(_:)``, also where another session holds a lock for a
+    ///   quarter of a second; then try again later.
     public func makePartitions() async throws(LedgerError) -> Int {
         do throws(PostgresError) {
             return Int(try await pool.query(Query.makePartitions)[0].decode("made", as: Int32.self))

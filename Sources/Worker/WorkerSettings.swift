@@ -2,7 +2,7 @@ import RivyaClient
 
 /// How a worker works.
 public struct WorkerSettings: Sendable {
-    /// The most tasks in hand at once, and so the most requests to the provider at once.
+    /// The most tasks in hand at once, each of which has one request to the provider at most. The balance is read beside them.
     public var concurrency: Int
     /// How long a worker that went silent keeps its tasks.
     public var lease: Duration

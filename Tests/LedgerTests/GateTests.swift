@@ -51,6 +51,14 @@ import Testing
         #expect(try await ledger.refusal().reasons.first?.cause == .guardMiss)
     }
 
+    @Test func `closes after a guard miss of a task that the books do not know`() async throws {
+        let ledger = try await Ledger.sample()
+        try await ledger.record("insufficient_credits", of: .make(at: .sample))
+        #expect(try await ledger.refusal().reasons.first?.cause == .guardMiss)
+        try await ledger.read(1000)
+        try await ledger.hold()
+    }
+
     @Test(arguments: [RecordedError.Act.status, .upload, .credits])
     func `stays open when another act is answered so`(act: RecordedError.Act) async throws {
         let ledger = try await Ledger.sample()

@@ -128,8 +128,11 @@ import UsageSQL
                     await start.arrive()
                     // At most as often as a broken test can bear.
                     for round in 0..<500 where round < 5 || !isMade.isSet {
-                        let task = try await process.hold(.sample(at: moment))
+                        let submission = TaskSubmission.sample(at: moment)
+                        let task = try await process.hold(submission)
                         try await process.refusal(of: .sample("closed", at: moment))
+                        try await process.record("timeout", of: task)
+                        #expect(try await process.hold(submission) == task)
                         #expect(try await process.resolve(task, charged: 0) == .settled)
                     }
                 }
@@ -137,7 +140,7 @@ import UsageSQL
             group.addTask {
                 defer { isMade.set() }
                 await start.arrive()
-                // Whoever cannot have its locks within a second gives way, and comes again.
+                // Whoever cannot have its locks soon gives way, and comes again.
                 for _ in 0..<10 {
                     do throws(LedgerError) {
                         #expect(try await ledger.other().makePartitions() == months.count * Self.tables.count)

@@ -1,6 +1,7 @@
 import Accounting
 import Foundation
 import Ledger
+import Reporting
 import TestDatabase
 import Testing
 
@@ -137,5 +138,17 @@ import Testing
         try await ledger.accept(task)
         #expect(try await ledger.lease(task).leaseToken > token)
         #expect(try await ledger.settle(task, token, .failed, charged: 0) == .fenced)
+    }
+
+    @Test func `keeps what a late acceptance took, where the provider then denies the task`() async throws {
+        let ledger = try await Ledger.sample(reading: 1000)
+        let task = try await ledger.hold()
+        try await ledger.resolve(task, charged: 0)
+        try await ledger.accept(task)
+        let token = try await ledger.lease(task).leaseToken
+        try await ledger.schedule([Schedule(taskID: task, leaseToken: token, state: .settled, dueAt: nil)])
+        #expect(try await ledger.balance.available == .credits(958))
+        #expect(try await ledger.claim(upTo: 10, at: .late, leaseUntil: .late).isEmpty)
+        #expect(try await Verification.run(on: TestDatabase.current.pool(maximumConnections: 1)) == [])
     }
 }

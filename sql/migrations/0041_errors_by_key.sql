@@ -48,7 +48,7 @@ BEGIN
             gate_entry_number = CASE WHEN sums.misses > 0 THEN b.last_entry_number + sums.entries ELSE b.gate_entry_number END,
             gate_closed_at = CASE WHEN sums.misses > 0 THEN sums.missed_at ELSE b.gate_closed_at END
         FROM (SELECT count(*) AS entries, count(*) FILTER (WHERE miss) AS misses,
-                     max(amount_credits) FILTER (WHERE miss) AS needed, max(occurred_at) FILTER (WHERE miss) AS missed_at
+                     coalesce(max(amount_credits) FILTER (WHERE miss), 0) AS needed, max(occurred_at) FILTER (WHERE miss) AS missed_at
               FROM asked) AS sums
         WHERE b.wallet_id = p_wallet_id
         RETURNING b.last_entry_number - sums.entries AS first_free
@@ -90,9 +90,13 @@ BEGIN
         ORDER BY asked.task_id
     LOOP
         IF given.state = 'settled' AND given.due_at IS NULL THEN
+            -- One that was accepted after a person had ended it stays: what the provider took for it has not come back.
             DELETE FROM task_work work
-            WHERE work.wallet_id = p_wallet_id AND work.task_id = given.task_id AND work.lease_token = given.lease_token;
-            CONTINUE;
+            WHERE work.wallet_id = p_wallet_id AND work.task_id = given.task_id AND work.lease_token = given.lease_token
+                AND NOT EXISTS (
+                    SELECT FROM acceptance taken JOIN settlement ended USING (wallet_id, task_id)
+                    WHERE taken.wallet_id = p_wallet_id AND taken.task_id = given.task_id AND taken.entry_number > ended.entry_number);
+            CONTINUE WHEN FOUND;
         END IF;
         UPDATE task_work work
         SET state = given.state, due_at = given.due_at, leased = false, polls = work.polls + given.polled::integer
