@@ -233,7 +233,10 @@ public final class Ledger: Sendable {
 
 extension PostgresError {
     /// Whether the same group may well be written at the next try.
-    fileprivate var isWorthRepeating: Bool { isLostRace || isStalePlan }
+    fileprivate var isWorthRepeating: Bool { isLostRace || isStalePlan || cameBeforeItsPartition }
+
+    /// Whether a row went to the default partition, and that of its month was made meanwhile: a check that has no name.
+    private var cameBeforeItsPartition: Bool { sqlState == "23514" && constraint == nil }
 
     /// Whether one act of a group may be to blame, so that the others can be written without it.
     fileprivate var isOfOneAct: Bool { !isTransient && (reason == .server || reason == .usage) }

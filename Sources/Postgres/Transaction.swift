@@ -127,11 +127,9 @@ final class TransactionState {
         hasBegun = true
         var opening = [(statement: options.begin, parameters: try BoundParameters([]))]
         if let timeout = options.statementTimeout {
+            // Not a query, which would take the transaction's snapshot before its body has locked anything.
             opening.append(
-                (
-                    "SELECT set_config('statement_timeout', $1, true)",
-                    try BoundParameters([String(timeout.wholeMilliseconds)])
-                ))
+                (Statement("SET LOCAL statement_timeout = \(timeout.wholeMilliseconds)"), try BoundParameters([])))
         }
         return opening
     }

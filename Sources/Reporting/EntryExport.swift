@@ -44,6 +44,7 @@ public enum EntryExport {
             let options = TransactionOptions(
                 isolation: .repeatableRead, readOnly: true, statementTimeout: .seconds(3600))
             head = try await pool.transaction(options) { (transaction) throws(PostgresError) in
+                try transaction.waitForMovingRows()
                 guard let head = try ChainHead.all(in: transaction, wallet: wallet).first else { return nil }
                 let header = Array((header(head) + "\n").utf8)
                 let sent: Result<Void, PostgresError> = header.withUnsafeBytes { bytes in

@@ -20,6 +20,7 @@ public enum TaskExport {
             let options = TransactionOptions(
                 isolation: .repeatableRead, readOnly: true, statementTimeout: .seconds(3600))
             outcome = try await pool.transaction(options) { (transaction) throws(PostgresError) in
+                try transaction.waitForMovingRows()
                 if let unknown = try Report.setPeriod(
                     wallet: wallet, month: month, project: project, in: transaction
                 ).unknown {

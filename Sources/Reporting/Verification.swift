@@ -40,6 +40,7 @@ public struct Verification: Sendable {
         // All entries are read several times over: an hour is enough for hundreds of millions.
         let options = TransactionOptions(isolation: .repeatableRead, readOnly: true, statementTimeout: .seconds(3600))
         return try await pool.transaction(options) { (transaction) throws(PostgresError) in
+            try transaction.waitForMovingRows()
             // Large joins stay in memory, and nothing is compiled for statements that run once.
             // How many entries a link has is not in the statistics, and so a sort of them all looks cheaper than it is.
             _ = try transaction.query(
@@ -70,5 +71,14 @@ extension Difference {
         subject = try row.decode("subject")
         found = try row.decode("found")
         expected = try row.decode("expected")
+    }
+}
+
+extension Transaction {
+    /// Waits until no rows move to the partition of their month, and keeps any from moving until the transaction ends.
+    ///
+    /// Run before everything else, as it takes no snapshot: one from before the move sees the rows in neither place.
+    func waitForMovingRows() throws(PostgresError) {
+        try execute("LOCK TABLE ONLY reservation IN ACCESS SHARE MODE")
     }
 }

@@ -88,6 +88,27 @@ import Testing
         #expect(shown != nil)
     }
 
+    @Test func `is the first of its month`() async throws {
+        let ledger = try await Ledger.sample()
+        let first = try await whileMoving(of: ledger) { try await $0.reserve(.sample()) }
+        #expect(first.reservation != nil)
+        #expect(try await TestDatabase.current.number("SELECT count(*) FROM reservation_2026_05") == 1)
+    }
+
+    @Test func `is in the month's list`() async throws {
+        let ledger = try await Ledger.sample()
+        let owner = TestDatabase.current.pool(maximumConnections: 1)
+        // Those beside it, so that nobody looks for the month in the default one.
+        try await owner.execute(
+            "SELECT make_partitions('2026-04-12', '2026-04-12'), make_partitions('2026-06-12', '2026-06-12')")
+        try await ledger.hold()
+        let wallet = ledger.wallet.slug
+        let rows = try await whileMoving(of: ledger) { _ in
+            try await TaskExport.write(wallet: wallet, month: Month("2026-05")!, from: owner, to: { _ in })
+        }
+        #expect(rows == 1)
+    }
+
     @Test func `is in the books that are proved`() async throws {
         let ledger = try await Ledger.sample()
         try await ledger.hold()

@@ -44,11 +44,11 @@ BEGIN
         SET last_entry_number = b.last_entry_number + sums.entries,
             guard_misses = b.guard_misses + sums.misses,
             gate = CASE WHEN sums.misses > 0 AND b.reading_credits IS NOT NULL THEN 'guard_miss' ELSE b.gate END,
-            gate_needed_credits = CASE WHEN sums.misses > 0 THEN sums.needed ELSE b.gate_needed_credits END,
+            gate_needed_credits = CASE WHEN sums.misses > 0 THEN coalesce(sums.needed, b.gate_needed_credits) ELSE b.gate_needed_credits END,
             gate_entry_number = CASE WHEN sums.misses > 0 THEN b.last_entry_number + sums.entries ELSE b.gate_entry_number END,
             gate_closed_at = CASE WHEN sums.misses > 0 THEN sums.missed_at ELSE b.gate_closed_at END
         FROM (SELECT count(*) AS entries, count(*) FILTER (WHERE miss) AS misses,
-                     coalesce(max(amount_credits) FILTER (WHERE miss), 0) AS needed, max(occurred_at) FILTER (WHERE miss) AS missed_at
+                     max(amount_credits) FILTER (WHERE miss) AS needed, max(occurred_at) FILTER (WHERE miss) AS missed_at
               FROM asked) AS sums
         WHERE b.wallet_id = p_wallet_id
         RETURNING b.last_entry_number - sums.entries AS first_free
@@ -104,4 +104,4 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION schedule IS 'Gives leased tasks back; one whose lease token has moved on is left alone, and one that is settled and due no more leaves the queue.';
+COMMENT ON FUNCTION schedule IS 'Gives leased tasks back; one whose lease token has moved on is left alone, and one that is settled and due no more leaves the queue, unless it was accepted after a person had ended it.';

@@ -108,6 +108,7 @@ struct Conditions: Encodable, Sendable {
             \(few)\(rounds) rounds of \(seconds) s for each part, in turns, after a warm-up; medians over the rounds
             client MB: the most that it had resident in any round; of ours in one process it is all of this program
             server MB: \(serverMemory)
+            the time of a ceiling is without that for making its arrays; its CPU and latencies are with it
 
             """
     }

@@ -31,9 +31,12 @@ final class OurBooks: Sendable {
     }
 
     /// Makes a wallet with as many projects, none of which will run dry.
-    static func make(_ wallet: String, projects count: Int = 1, in database: BenchmarkDatabase) async throws -> OurBooks
-    {
-        let pool = database.pool(role: "usage_service")
+    ///
+    /// - Parameter pool: What several wallets share; without it each has connections of its own.
+    static func make(
+        _ wallet: String, projects count: Int = 1, in database: BenchmarkDatabase, through pool: ConnectionPool? = nil
+    ) async throws -> OurBooks {
+        let pool = pool ?? database.pool(role: "usage_service")
         try await Wallet.create(wallet, timeZone: "UTC", apiKeyVariable: "RIVYA_API_KEY", at: Date(), in: pool)
         let ledger = Ledger(wallet: try await Wallet.named(wallet, in: pool), pool: pool)
         let projects = (1...count).map { "project-\($0)" }

@@ -74,7 +74,9 @@ extension Report {
                     "server CPU s/1000", "client MB", "server MB", "group",
                 ].map { .number($0) })
         for one in series {
-            let megabytes = [one.clientPeakBytes, one.serverMemoryBytes].map { $0.map { $0.most / 1e6 } }
+            let megabytes = [one.clientPeakBytes?.most, one.serverMemoryBytes.map(Double.init)].map {
+                $0.map { $0 / 1e6 }
+            }
             let others = [one.clientCPU?.median, one.serverCPU?.median] + megabytes
             table.add(
                 [one.name] + one.operationsPerSecond.columns + [0.5, 0.99, 0.999].map { one.latency($0).median.shown }

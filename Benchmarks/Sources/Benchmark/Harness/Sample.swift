@@ -48,8 +48,10 @@ struct Sample: Codable, Sendable {
 struct Series: Encodable, Sendable {
     /// Whose they are: `ours`, `naive` or `ceiling`, for example.
     let name: String
-    /// One for each round, the warm-up left out.
+    /// One for each round that counts.
     var samples: [Sample] = []
+    /// The memory of all of the server's processes, in bytes; see ``ServerUse``.
+    var serverMemoryBytes: Int?
 
     var operationsPerSecond: Spread { spread { $0.operationsPerSecond } }
     func latency(_ share: Double) -> Spread { spread { $0.latency(share) } }
@@ -57,7 +59,6 @@ struct Series: Encodable, Sendable {
     var clientCPU: Spread? { known { $0.perThousand($0.clientCPUSeconds) } }
     var serverCPU: Spread? { known { $0.perThousand($0.serverCPUSeconds) } }
     var clientPeakBytes: Spread? { known { $0.clientPeakBytes.map(Double.init) } }
-    var serverMemoryBytes: Spread? { known { $0.serverMemoryBytes.map(Double.init) } }
     var groupSize: Spread? { known { $0.groupSize.map(Double.init) } }
 
     private func spread(_ figure: (Sample) -> Double) -> Spread { Spread(byRound: samples.map(figure)) }

@@ -8,20 +8,24 @@ struct ServerUse: Sendable {
     /// Memory of all of its processes; nil where it cannot be told.
     let memoryBytes: Int?
 
+    /// Whether its memory is looked at: that takes up to a millisecond for each process, so not where speed is measured.
+    @TaskLocal static var looksAtMemory = true
+
     /// What is said of its memory beside the figures.
     static let memoryInWords =
-        "the sum of its processes' shares (Pss), seen once a round, at half of its time or its end; the most of all rounds"
+        "the sum of its processes' shares (Pss), seen after all rounds, in a turn that is not counted"
 }
 
 extension BenchmarkServer {
     /// Lets a body run for some seconds, and answers with what the server used meanwhile.
     ///
-    /// Its memory is looked at only once: that takes up to a millisecond for each of its processes.
+    /// Its memory is looked at once, at half of the time or at the end.
     func watch<Value>(
         seconds: Int, _ body: () async throws -> Value
     ) async throws -> (value: Value, use: ServerUse) {
         try await withThrowingTaskGroup(of: Int?.self) { group in
             group.addTask {
+                guard ServerUse.looksAtMemory else { return nil }
                 try? await Task.sleep(for: .seconds(seconds) / 2)
                 return await memory()
             }

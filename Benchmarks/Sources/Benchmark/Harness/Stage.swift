@@ -9,7 +9,7 @@ struct Stage: Sendable {
 
     /// One turn of all parts.
     struct Round: Sendable {
-        /// 0 warms up and is not counted.
+        /// 0 warms up; that one and the last, in which memory is looked at, are not counted.
         let number: Int
         /// How long each part runs.
         let seconds: Int
@@ -28,24 +28,27 @@ struct Stage: Sendable {
         }
     }
 
-    /// Warms all parts up, then measures them in turns: A B A B ….
+    /// Warms all parts up, then measures them in turns: A B A B …, and at last looks at the server's memory in a turn apart.
     ///
     /// Before each turn of a part what the others wrote is flushed, so that it pays for its own pages alone.
     func interleave(_ parts: [Part]) async throws -> [Series] {
         var series = parts.map { Series(name: $0.name) }
-        for number in 0...rounds {
+        for number in 0...rounds + 1 {
+            let isCounted = 1...rounds ~= number
             var samples: [Sample] = []
             for part in parts {
                 try await server.checkpoint()
-                let round = Round(number: number, seconds: number == 0 ? 1 : seconds, samples: samples)
-                let sample = try await part.run(round)
+                let round = Round(number: number, seconds: isCounted ? seconds : 1, samples: samples)
+                let sample = try await ServerUse.$looksAtMemory.withValue(number > rounds) { try await part.run(round) }
                 Progress.note(
-                    "  \(number == 0 ? "warm-up" : "round \(number)") \(part.name): "
+                    "  \(isCounted ? "round \(number)" : number == 0 ? "warm-up" : "memory") \(part.name): "
                         + "\(sample.operationsPerSecond.shown) operations/s")
                 samples.append(sample)
             }
-            guard number > 0 else { continue }
-            for (place, sample) in samples.enumerated() { series[place].samples.append(sample) }
+            for (place, sample) in samples.enumerated() {
+                if isCounted { series[place].samples.append(sample) }
+                series[place].serverMemoryBytes = sample.serverMemoryBytes
+            }
         }
         return series
     }

@@ -8,8 +8,11 @@ struct WalletsBenchmark: Measurement {
     func run(_ stage: Stage) async throws -> Report {
         let database = try await stage.server.database(name)
         let one = try await OurBooks.make("one", in: database)
+        let pool = database.pool(role: "usage_service")
         var several: [OurBooks] = []
-        for number in 1...Self.wallets { several.append(try await OurBooks.make("wallet-\(number)", in: database)) }
+        for number in 1...Self.wallets {
+            several.append(try await OurBooks.make("wallet-\(number)", in: database, through: pool))
+        }
         let wallets = several
         let series = try await stage.interleave([
             Stage.Part("\(Self.wallets) wallets") { try await reserve(wallets, $0) },

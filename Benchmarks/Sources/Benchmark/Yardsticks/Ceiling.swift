@@ -1,3 +1,4 @@
+import Foundation
 import Postgres
 
 /// The most that the database gives at a batch size: our own statements with equal content, from pgbench clients that
@@ -36,18 +37,20 @@ struct Ceiling: Sendable {
                 }.joined(), clients: clients, on: books.database)
     }
 
-    /// Ids that rise as those of version 7 do, and are there once each: the turn counts on from what the caller gives, in seven
-    /// digits, for each client apart. Projects are all others in a batch, up to their number.
+    /// Ids of this month that rise as those of version 7 do, and are there once each: the turn counts on from what the caller gives, in
+    /// seven digits, for each client apart. Projects are all others in a batch, up to their number.
     private static func arrays(projects: Int) -> String {
-        """
-        SELECT array_agg(text::uuid) AS uuids, array_agg(text) AS texts, array_agg('vid_' || text) AS provider_ids,
-               array_agg(jsonb_build_array('https://cdn.rivya.ai/' || text || '.mp4')) AS urls,
-               array_agg('project-' || project) FILTER (WHERE n <= \(projects)) AS projects,
-               array_agg((n - 1) % \(projects) + 1) AS places
-        FROM (SELECT n, '01990000-' || left(turn, 4) || '-7000-8' || right(turn, 3) || '-' || to_char(n, 'FM000000000000') AS text,
-                     (:turn::bigint * :batch::bigint + n) * 919 % \(projects) + 1 AS project
-              FROM lpad(to_hex(:turn::int + :client_id * 400000), 7, '0') AS turn, generate_series(1, :batch::int) AS n) AS made
-        """
+        // The first 32 of the 48 bits in which an id says when it was made, in milliseconds.
+        let moment = String(format: "%08x", Int(Date().timeIntervalSince1970 * 1000) >> 16)
+        return """
+            SELECT array_agg(text::uuid) AS uuids, array_agg(text) AS texts, array_agg('vid_' || text) AS provider_ids,
+                   array_agg(jsonb_build_array('https://cdn.rivya.ai/' || text || '.mp4')) AS urls,
+                   array_agg('project-' || project) FILTER (WHERE n <= \(projects)) AS projects,
+                   array_agg((n - 1) % \(projects) + 1) AS places
+            FROM (SELECT n, '\(moment)-' || left(turn, 4) || '-7000-8' || right(turn, 3) || '-' || to_char(n, 'FM000000000000') AS text,
+                         (:turn::bigint * :batch::bigint + n) * 919 % \(projects) + 1 AS project
+                  FROM lpad(to_hex(:turn::int + :client_id * 400000), 7, '0') AS turn, generate_series(1, :batch::int) AS n) AS made
+            """
     }
 
     private typealias Statement = (call: String, arrays: [String])
