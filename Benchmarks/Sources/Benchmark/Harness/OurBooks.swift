@@ -96,15 +96,15 @@ final class OurBooks: Sendable {
         settled.add(1, ordering: .relaxed)
     }
 
-    /// Holds credits for so many tasks that the provider then takes.
-    func accepted(count: Int) async throws -> [TaskID] {
+    /// Holds credits for so many tasks, a thousand at once, and where it is wanted books that the provider took them.
+    func tasks(_ count: Int, accepted isTaken: Bool) async throws -> [TaskID] {
         try await withThrowingTaskGroup(of: TaskID.self) { group in
             var tasks: [TaskID] = []
             for started in 0..<count {
                 if started >= 1000, let task = try await group.next() { tasks.append(task) }
                 group.addTask {
                     let task = try await self.reserve()
-                    try await self.accept(task)
+                    if isTaken { try await self.accept(task) }
                     return task
                 }
             }

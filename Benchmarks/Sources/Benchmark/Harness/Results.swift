@@ -13,8 +13,6 @@ struct Results: Sendable {
     private struct Entry: Encodable, Sendable {
         let name: String
         let summary: String
-        let rounds: Int
-        let hasEnoughRounds: Bool
         let report: Report
     }
 
@@ -28,8 +26,7 @@ struct Results: Sendable {
     mutating func add(_ report: Report, of benchmark: any Measurement) {
         benchmarks.append(
             Entry(
-                name: benchmark.name, summary: benchmark.summary, rounds: conditions.rounds,
-                hasEnoughRounds: conditions.hasEnoughRounds, report: report))
+                name: benchmark.name, summary: benchmark.summary, report: report))
         texts.append(report.text(conditions.hasEnoughRounds ? benchmark.name : "\(benchmark.name), TOO FEW ROUNDS"))
     }
 

@@ -39,7 +39,7 @@ struct SettleBenchmark: Measurement {
     }
 
     private func settle(_ ours: OurBooks, _ round: Stage.Round) async throws -> Sample {
-        let tasks = Mutex(try await ours.accepted(count: Self.tasksPerSecond * round.seconds))
+        let tasks = Mutex(try await ours.tasks(Self.tasksPerSecond * round.seconds, accepted: true))
         let server = ours.database.server
         try await server.checkpoint()
         let last = try await ours.lastEntry()

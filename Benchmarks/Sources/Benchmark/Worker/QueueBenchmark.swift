@@ -63,7 +63,7 @@ struct QueueBenchmark: Measurement {
     private func settle(
         _ count: Int, _ ours: OurBooks, _ provider: InProcessProvider, _ server: BenchmarkServer
     ) async throws -> Sample {
-        try await ours.reserve(count: count)
+        _ = try await ours.tasks(count, accepted: false)
         let pool = ours.database.pool(role: "usage_service")
         let worker = Worker(
             ledger: Ledger(wallet: ours.ledger.wallet, pool: pool), pool: pool, client: provider,
@@ -80,18 +80,5 @@ struct QueueBenchmark: Measurement {
         await pool.close()
         ours.count(settled: count)
         return sample.served(use)
-    }
-}
-
-extension OurBooks {
-    /// Holds credits for so many tasks.
-    func reserve(count: Int) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for started in 0..<count {
-                if started >= 1000 { try await group.next() }
-                group.addTask { try await self.reserve() }
-            }
-            try await group.waitForAll()
-        }
     }
 }

@@ -18,7 +18,7 @@ struct WorkerBenchmark: Measurement {
     func run(_ stage: Stage) async throws -> Report {
         let database = try await stage.server.database(name)
         let ours = try await OurBooks.make("ours", in: database)
-        try await ours.reserve(count: Self.tasks)
+        _ = try await ours.tasks(Self.tasks, accepted: false)
         let folder = try ScratchFolder()
         let programs = URL(filePath: Bundle.main.executablePath ?? "").deletingLastPathComponent()
         var report = try await Daemon.with(
