@@ -4,8 +4,9 @@ import PackageDescription
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 /// In builds for tests only: what a test can make the program do that nobody else may.
 let forTests: [SwiftSetting] = [.define("FAILURE_POINTS", .when(configuration: .debug))]
-/// For the program as it is installed, with `--static-swift-stdlib`: what it needs of the C++ runtime goes into it, and it offers no names of its own to others. Else
-/// the loader looks up thousands of names at each start, a tenth of a short command's time.
+/// For the program as it is installed, with `--static-swift-stdlib`: what it needs of the C++ runtime goes into it, and it
+/// offers no names of its own to others. Else the loader looks up thousands of names at each start, a tenth of a short
+/// command's time.
 let quickToLoad: [LinkerSetting] = [
     .unsafeFlags(
         [

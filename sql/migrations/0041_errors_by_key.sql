@@ -44,7 +44,7 @@ BEGIN
         SET last_entry_number = b.last_entry_number + sums.entries,
             guard_misses = b.guard_misses + sums.misses,
             gate = CASE WHEN sums.misses > 0 AND b.reading_credits IS NOT NULL THEN 'guard_miss' ELSE b.gate END,
-            gate_needed_credits = CASE WHEN sums.misses > 0 THEN coalesce(sums.needed, b.gate_needed_credits) ELSE b.gate_needed_credits END,
+            gate_needed_credits = CASE WHEN sums.misses > 0 THEN sums.needed ELSE b.gate_needed_credits END,
             gate_entry_number = CASE WHEN sums.misses > 0 THEN b.last_entry_number + sums.entries ELSE b.gate_entry_number END,
             gate_closed_at = CASE WHEN sums.misses > 0 THEN sums.missed_at ELSE b.gate_closed_at END
         FROM (SELECT count(*) AS entries, count(*) FILTER (WHERE miss) AS misses,
@@ -90,13 +90,9 @@ BEGIN
         ORDER BY asked.task_id
     LOOP
         IF given.state = 'settled' AND given.due_at IS NULL THEN
-            -- One that was accepted after a person had ended it stays: what the provider took for it has not come back.
             DELETE FROM task_work work
-            WHERE work.wallet_id = p_wallet_id AND work.task_id = given.task_id AND work.lease_token = given.lease_token
-                AND NOT EXISTS (
-                    SELECT FROM acceptance taken JOIN settlement ended USING (wallet_id, task_id)
-                    WHERE taken.wallet_id = p_wallet_id AND taken.task_id = given.task_id AND taken.entry_number > ended.entry_number);
-            CONTINUE WHEN FOUND;
+            WHERE work.wallet_id = p_wallet_id AND work.task_id = given.task_id AND work.lease_token = given.lease_token;
+            CONTINUE;
         END IF;
         UPDATE task_work work
         SET state = given.state, due_at = given.due_at, leased = false, polls = work.polls + given.polled::integer
@@ -104,4 +100,4 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION schedule IS 'Gives leased tasks back; one whose lease token has moved on is left alone, and one that is settled and due no more leaves the queue, unless it was accepted after a person had ended it.';
+COMMENT ON FUNCTION schedule IS 'Gives leased tasks back; one whose lease token has moved on is left alone, and one that is settled and due no more leaves the queue.';
