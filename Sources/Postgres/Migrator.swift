@@ -22,8 +22,11 @@ public struct Migrator: Sendable {
     /// - Throws: A ``PostgresError`` with the reason `usage` if an applied file was edited, or if the database has
     ///   migrations that this program does not know.
     public func pending(on connection: Connection) async throws(PostgresError) -> [Migration] {
+        // Every start of a program asks, so the files are hashed while the connection is made.
+        async let checksums = hashes()
         do throws(PostgresError) {
-            return try pending(after: await connection.query(Self.applied))
+            let applied = try await connection.query(Self.applied)
+            return try pending(after: applied, checksums: await checksums)
         } catch {
             // Before the first migration there is no table: undefined_table.
             guard error.sqlState == "42P01" else { throw error }
@@ -79,23 +82,25 @@ public struct Migrator: Sendable {
         let exists = try transaction.query(
             "SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('usage_migration'))")[0]
         guard try exists.decode(at: 0, as: Bool.self) else { return migrations }
-        return try pending(after: transaction.query(Self.applied))
+        return try pending(after: transaction.query(Self.applied), checksums: migrations.map(\.checksum))
     }
+
+    private func hashes() async -> [[UInt8]] { migrations.map(\.checksum) }
 
     private static let applied: Statement = "SELECT number, name, checksum FROM usage_migration ORDER BY number"
 
     /// What is missing behind the applied ones, which have to be known and unchanged.
-    private func pending(after applied: Rows) throws(PostgresError) -> [Migration] {
+    private func pending(after applied: Rows, checksums: [[UInt8]]) throws(PostgresError) -> [Migration] {
         for row in applied {
             let name: String = try row.decode("name")
             let number: Int32 = try row.decode("number")
-            guard let known = migrations.first(where: { $0.number == Int(number) }) else {
+            guard migrations.indices.contains(Int(number) - 1) else {
                 throw PostgresError(
                     reason: .usage,
                     message: "the database has the migration \(name), which this program does not know; use a newer one"
                 )
             }
-            guard try row.decode("checksum") == known.checksum else {
+            guard try row.decode("checksum") == checksums[Int(number) - 1] else {
                 throw PostgresError(
                     reason: .usage,
                     message: "the migration \(name) was edited after it had been applied; undo that and add a new file")
