@@ -14,21 +14,7 @@ import Testing
         of ledger: Ledger, _ act: @escaping @Sendable (Ledger) async throws -> Value
     ) async throws -> Value {
         let books = ledger.other()
-        let observer = TestDatabase.current.pool(maximumConnections: 1)
-        let task = try await TestDatabase.current.pool(maximumConnections: 1).withConnection {
-            (owner) throws(PostgresError) in
-            try await owner.execute("BEGIN")
-            try await owner.execute("SELECT make_partitions('2026-05-12', '2026-05-12')")
-            let task = Task { try await act(books) }
-            await wait {
-                (try? await observer.query(
-                    "SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()"
-                ).isEmpty) == false
-            }
-            try await owner.execute("COMMIT")
-            return task
-        }
-        return try await task.value
+        return try await behind("SELECT make_partitions('2026-05-12', '2026-05-12')") { try await act(books) }
     }
 
     private func expectNoDifferences() async throws {

@@ -73,11 +73,12 @@ import UsageSQL
                     (owner) throws(PostgresError) in
                     try await owner.execute("BEGIN")
                     try await owner.execute("LOCK TABLE task_work")
+                    // Not by pg_stat_activity, which shows a transaction the sessions that there were when it looked first.
                     var cancelled = 0
                     while cancelled < 3 {
                         cancelled += try await owner.query(
                             """
-                            SELECT pg_cancel_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
+                            SELECT pg_cancel_backend(pid) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
                             WHERE NOT granted AND datname = current_database()
                             """
                         ).count
