@@ -23,7 +23,7 @@ public struct Migrator: Sendable {
     ///   migrations that this program does not know.
     public func pending(on connection: Connection) async throws(PostgresError) -> [Migration] {
         // Every start of a program asks, so the files are hashed while the connection is made.
-        async let checksums = hashes()
+        async let checksums = migrations.map(\.checksum)
         do throws(PostgresError) {
             let applied = try await connection.query(Self.applied)
             return try pending(after: applied, checksums: await checksums)
@@ -84,8 +84,6 @@ public struct Migrator: Sendable {
         guard try exists.decode(at: 0, as: Bool.self) else { return migrations }
         return try pending(after: transaction.query(Self.applied), checksums: migrations.map(\.checksum))
     }
-
-    private func hashes() async -> [[UInt8]] { migrations.map(\.checksum) }
 
     private static let applied: Statement = "SELECT number, name, checksum FROM usage_migration ORDER BY number"
 

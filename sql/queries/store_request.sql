@@ -7,8 +7,8 @@ WITH stored AS (
     ON CONFLICT ON CONSTRAINT task_request_one_per_task DO NOTHING
     RETURNING task_id
 ), due AS (
-    UPDATE task_work work SET due_at = least($4::timestamptz, clock_timestamp()) FROM stored
-    WHERE work.wallet_id = $1::bigint AND work.task_id = stored.task_id
-    RETURNING work.task_id
+    UPDATE task_work SET due_at = least($4::timestamptz, clock_timestamp())
+    WHERE wallet_id = $1::bigint AND task_id = $2::uuid AND EXISTS (SELECT FROM stored)
+    RETURNING task_id
 )
 SELECT due.task_id, pg_notify('usage_work', $1::bigint::text) IS NULL AS woken FROM due;

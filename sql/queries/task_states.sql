@@ -1,4 +1,5 @@
 -- The states of tasks $2 of wallet $1, in the order asked for: how far each is, and what it is charged once it is settled.
+-- OFFSET 0 keeps the look into the queue one by key for each task (docs/decisions/0010).
 SELECT asked.task_id, coalesce(ended.outcome, work.state) AS state,
        ended.charged_credits + coalesce(later.charged_credits, 0) AS charged_credits, work.due_at
 FROM unnest($2::uuid[]) WITH ORDINALITY AS asked (task_id, place)
@@ -7,5 +8,8 @@ LEFT JOIN LATERAL (
     SELECT sum(correction.charged_credits)::bigint AS charged_credits
     FROM correction WHERE correction.wallet_id = $1::bigint AND correction.task_id = ended.task_id
 ) AS later ON true
-LEFT JOIN task_work work ON work.wallet_id = $1::bigint AND work.task_id = asked.task_id
+LEFT JOIN LATERAL (
+    SELECT queued.state, queued.due_at FROM task_work queued
+    WHERE queued.wallet_id = $1::bigint AND queued.task_id = asked.task_id OFFSET 0
+) AS work ON true
 ORDER BY asked.place;
