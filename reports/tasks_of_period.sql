@@ -1,7 +1,10 @@
 -- The tasks whose credits were held in a period, oldest first, each with what its entries add up to.
 -- Session settings as in charges_by_project.sql, and usage.first_task and usage.end_task (set_tasks.sql): ids between which the
 -- period's tasks lie. Credits are whole provider credits; in each row reserved = charged + released + held.
-SELECT hold.task_id, project.slug AS project, hold.model, hold.client_request_id,
+SELECT hold.task_id,
+       (SELECT slug FROM project
+        WHERE project.wallet_id = current_setting('usage.wallet_id')::bigint AND project.project_id = hold.project_id) AS project,
+       hold.model, hold.client_request_id,
        to_char(hold.submitted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS submitted_at, hold.day,
        coalesce(ended.outcome, work.state) AS state,
        coalesce(ended.reserved_credits + coalesce(later.reserved_credits, 0), taken.reserved_credits, hold.amount_credits)
@@ -21,7 +24,6 @@ FROM (
         AND task_id >= current_setting('usage.first_task')::uuid AND task_id < current_setting('usage.end_task')::uuid
         AND day >= current_setting('usage.first_day')::date AND day < current_setting('usage.end_day')::date
 ) AS hold
-JOIN project ON project.wallet_id = current_setting('usage.wallet_id')::bigint AND project.project_id = hold.project_id
 -- Each is looked for between the same ids: so all are read once, in the order of their keys, and joined as they come.
 LEFT JOIN (
     SELECT task_id, reserved_credits, provider_task_id, accepted_at
@@ -49,5 +51,5 @@ LEFT JOIN (
     WHERE wallet_id = current_setting('usage.wallet_id')::bigint
         AND task_id >= current_setting('usage.first_task')::uuid AND task_id < current_setting('usage.end_task')::uuid
 ) AS work USING (task_id)
-WHERE (SELECT current_setting('usage.project_id')) IN ('', project.project_id::text)
+WHERE (SELECT current_setting('usage.project_id')) IN ('', hold.project_id::text)
 ORDER BY hold.task_id

@@ -48,6 +48,7 @@ public enum UsageSQL {
         migration("0042_rows_that_move.sql", PackageResources._042_rows_that_move_sql),
         migration("0043_what_still_counts.sql", PackageResources._043_what_still_counts_sql),
         migration("0044_queue_rows_by_place.sql", PackageResources._044_queue_rows_by_place_sql),
+        migration("0045_totals_by_place.sql", PackageResources._045_totals_by_place_sql),
     ]
 
     /// What `usage verify` asks of the entries, by file: the rows that a statement returns are the differences, each with the

@@ -43,6 +43,35 @@ import UsageSQL
         #expect(tasks.count == 1000)
     }
 
+    /// A planner that took each table for one row would look through one of them for each task of another.
+    @Test func `are listed with each row read a few times, though the statistics know of one`() async throws {
+        let usage = Program(environment: ["DATABASE_URL": TestDatabase.current.url])
+        let made = try await usage.run("bench-data", "--tasks", "3000", "--projects", "5", "--months", "1")
+        #expect(made.status == 0, "\(made.errors)")
+        let owner = TestDatabase.current.pool()
+        try await owner.execute("DELETE FROM pg_statistic")
+        try await owner.execute(
+            """
+            UPDATE pg_class SET reltuples = 1, relpages = 1
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')
+            """)
+        try await owner.execute("SELECT pg_stat_reset()")
+        await owner.close()
+        let month = try #require(try await Self.texts("SELECT max(to_char(day, 'YYYY-MM')) FROM reservation").first)
+        let listed = try await usage.run("tasks", "--month", month, "--format", "csv")
+        #expect(listed.output.split(separator: "\n").count == 3001)
+        // A session tells what it has read when it ends.
+        var read = 0
+        await wait {
+            let rows = try? await Self.texts(
+                "SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::text FROM pg_stat_user_tables WHERE relname <> 'usage_migration'"
+            )
+            read = rows?.first.flatMap { Int($0) } ?? 0
+            return read >= 6000
+        }
+        #expect(read < 100_000)
+    }
+
     private static func texts(_ query: Statement) async throws -> [String] {
         let pool = TestDatabase.current.pool()
         let rows = try await pool.query(query)

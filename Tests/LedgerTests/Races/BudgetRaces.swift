@@ -108,7 +108,7 @@ extension Race {
                     """),
                 .function(
                     "reserve", "array_agg(budget.limit_credits)",
-                    "array_agg((v_early ->> (counter.project_id || counter.period))::bigint)")),
+                    "array_agg((v_early ->> (project.project_id || budget.period))::bigint)")),
             Mutant(
                 "numbers a limit before it takes the lock", sign: "verify entry_",
                 .function(

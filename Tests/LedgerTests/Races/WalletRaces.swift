@@ -86,7 +86,7 @@ extension Race {
                     "SET held_credits = counter.held_credits")),
             Mutant(
                 "does not count it in the day's total", sign: "verify day_total",
-                .function("accept", " + difference.credits", "", times: 2)),
+                .function("accept", " + changed.credits", "", times: 2)),
             Mutant(
                 "does not count it in the wallet", sign: "verify wallet_balance",
                 .function("accept", "b.reserved_credits + v_all_differs", "b.reserved_credits"),
