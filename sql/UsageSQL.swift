@@ -49,6 +49,7 @@ public enum UsageSQL {
         migration("0043_what_still_counts.sql", PackageResources._043_what_still_counts_sql),
         migration("0044_queue_rows_by_place.sql", PackageResources._044_queue_rows_by_place_sql),
         migration("0045_totals_by_place.sql", PackageResources._045_totals_by_place_sql),
+        migration("0046_acceptance_by_key.sql", PackageResources._046_acceptance_by_key_sql),
     ]
 
     /// What `usage verify` asks of the entries, by file: the rows that a statement returns are the differences, each with the
