@@ -2,8 +2,9 @@
 -- Session settings as in charges_by_project.sql, and usage.first_task and usage.end_task (set_tasks.sql): ids between which the
 -- period's tasks lie. Credits are whole provider credits; in each row reserved = charged + released + held.
 SELECT hold.task_id,
-       (SELECT slug FROM project
-        WHERE project.wallet_id = current_setting('usage.wallet_id')::bigint AND project.project_id = hold.project_id) AS project,
+       -- All slugs at once: no statistics can have the projects read for each task.
+       (SELECT jsonb_object_agg(project_id, slug) FROM project WHERE wallet_id = current_setting('usage.wallet_id')::bigint)
+           ->> hold.project_id::text AS project,
        hold.model, hold.client_request_id,
        to_char(hold.submitted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS submitted_at, hold.day,
        coalesce(ended.outcome, work.state) AS state,
