@@ -12,17 +12,33 @@ public struct TextTable: Sendable {
         public static func number(_ title: String) -> Column { Column(title: title, isNumber: true) }
     }
 
+    private struct Cell {
+        let text: String
+        let width: Int
+
+        init(_ text: String) {
+            self.text = text
+            width = TextTable.width(text)
+        }
+    }
+
     private let columns: [Column]
-    private var rows: [[String]] = []
+    private var widths: [Int]
+    private var rows: [[Cell]] = []
     private var ruledRow: Int?
 
     /// Makes a table without rows.
-    public init(_ columns: [Column]) { self.columns = columns }
+    public init(_ columns: [Column]) {
+        self.columns = columns
+        widths = columns.map { TextTable.width($0.title) }
+    }
 
     /// Adds a row: a cell for each column.
     public mutating func add(_ cells: [String]) {
         precondition(cells.count == columns.count, "a row has a cell for each column")
-        rows.append(cells)
+        let row = cells.map(Cell.init)
+        for column in widths.indices { widths[column] = max(widths[column], row[column].width) }
+        rows.append(row)
     }
 
     /// Adds a row under a line.
@@ -33,32 +49,30 @@ public struct TextTable: Sendable {
 
     /// The table as lines of text, each ended.
     public func render() -> String {
-        let titles = columns.map(\.title)
-        var widths = titles.map(TextTable.width)
-        for row in rows {
-            for (column, cell) in row.enumerated() { widths[column] = max(widths[column], TextTable.width(cell)) }
-        }
-        let rule = widths.map { String(repeating: "-", count: $0) }
+        let rule = widths.map { Cell(String(repeating: "-", count: $0)) }
         var text: [UInt8] = []
-        append(titles, widths, to: &text)
-        append(rule, widths, to: &text)
+        append(columns.map { Cell($0.title) }, to: &text)
+        append(rule, to: &text)
         for (place, row) in rows.enumerated() {
-            if place == ruledRow { append(rule, widths, to: &text) }
-            append(row, widths, to: &text)
+            if place == ruledRow { append(rule, to: &text) }
+            append(row, to: &text)
         }
         return String(decoding: text, as: UTF8.self)
     }
 
     /// Adds a line without blanks at its end.
-    private func append(_ cells: [String], _ widths: [Int], to text: inout [UInt8]) {
-        for (column, cell) in cells.enumerated() {
-            if column > 0 { text.append(contentsOf: "  ".utf8) }
-            let padding = repeatElement(UInt8(ascii: " "), count: widths[column] - TextTable.width(cell))
-            if columns[column].isNumber { text.append(contentsOf: padding) }
-            text.append(contentsOf: cell.utf8)
-            if !columns[column].isNumber { text.append(contentsOf: padding) }
+    private func append(_ row: [Cell], to text: inout [UInt8]) {
+        var blanks = 0
+        for (column, cell) in row.enumerated() {
+            let padding = widths[column] - cell.width
+            if columns[column].isNumber { blanks += padding }
+            if !cell.text.isEmpty {
+                for _ in 0..<blanks { text.append(UInt8(ascii: " ")) }
+                text.append(contentsOf: cell.text.utf8)
+                blanks = 0
+            }
+            blanks += columns[column].isNumber ? 2 : padding + 2
         }
-        while text.last == UInt8(ascii: " ") { text.removeLast() }
         text.append(UInt8(ascii: "\n"))
     }
 
