@@ -1,7 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+/// A file uses the modules that it imports: a method of Foundation that slips in through another file brings all of Foundation, 40 MB,
+/// into the program.
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error), .enableUpcomingFeature("MemberImportVisibility")]
 /// In builds for tests only: what a test can make the program do that nobody else may.
 let forTests: [SwiftSetting] = [.define("FAILURE_POINTS", .when(configuration: .debug))]
 /// For the program as it is installed, with `--static-swift-stdlib`: what it needs of the C++ runtime goes into it, and it
@@ -17,10 +19,11 @@ let quickToLoad: [LinkerSetting] = [
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let decoders: [Target.Dependency] = [
-    "Accounting", "CLibpq", "Postgres", "RivyaClient", "RivyaSandbox", "UsageCommand", argumentParser,
+    "Accounting", "CLibpq", "Ledger", "Postgres", "RivyaClient", "RivyaSandbox", "UsageCommand", argumentParser,
 ]
 
 let package = Package(
@@ -42,7 +45,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        // Without its traits it does with FoundationEssentials.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -79,7 +83,9 @@ let package = Package(
         // The books: guard, reservations, settlements, errors, readings.
         .target(name: "Ledger", dependencies: ["Accounting", "Postgres", "UsageSQL", crypto], swiftSettings: strict),
         // Takes tasks, sends them, follows them, settles them.
-        .target(name: "Worker", dependencies: ["Ledger", "RivyaClient", lifecycle], swiftSettings: strict),
+        .target(
+            name: "Worker", dependencies: ["Ledger", "Postgres", "RivyaClient", lifecycle, logging],
+            swiftSettings: strict),
         // The report queries, embedded.
         .target(
             name: "UsageReports", dependencies: ["Postgres"], path: "reports",
@@ -99,6 +105,7 @@ let package = Package(
             name: "UsageCommand",
             dependencies: [
                 "Ledger", "Reporting", "RivyaClient", "RivyaSandbox", "Worker", argumentParser, crypto, lifecycle,
+                signals,
             ],
             swiftSettings: strict + forTests, linkerSettings: quickToLoad),
 
@@ -121,7 +128,11 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "RivyaSandboxTests", dependencies: ["RivyaSandbox", httpClient, logging, lifecycle],
+            name: "RivyaSandboxTests",
+            dependencies: [
+                "RivyaSandbox", httpClient, logging, lifecycle, .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
             swiftSettings: strict),
         .testTarget(name: "AccountingTests", dependencies: ["Accounting"], swiftSettings: strict),
         .testTarget(

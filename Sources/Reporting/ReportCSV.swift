@@ -1,3 +1,5 @@
+import Accounting
+
 extension Report {
     /// The report as CSV with a header and without a total, for spreadsheets. Source: RFC 4180, with lines that end in LF.
     public var csv: String {

@@ -1,3 +1,5 @@
+import Accounting
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Postgres
 
 struct MigrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -6,6 +6,14 @@ import RivyaClient
     import Foundation
 #endif
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// A file of tasks, one JSON object a line. All of it is checked before the first task is submitted.
 enum TaskFile {
     /// The most lines that one file may have.
@@ -28,20 +36,17 @@ enum TaskFile {
     ///
     /// - Throws: A ``Mistake`` that names the first bad line.
     static func read(_ path: String, project: String?, model: String) throws -> [Draft] {
-        let data: Data
-        do {
-            let url = URL(filePath: path)
-            let attributes = try FileManager.default.attributesOfItem(atPath: path)
-            guard attributes[.type] as? FileAttributeType == .typeRegular else {
+        var found = stat()
+        // What cannot be looked at cannot be read either.
+        if stat(path, &found) == 0 {
+            guard found.st_mode & S_IFMT == S_IFREG else {
                 throw Mistake("\(path) is not a file; write the tasks into one.")
             }
-            guard let size = attributes[.size] as? UInt64, size <= UInt64(maximumBytes) else {
+            guard found.st_size <= maximumBytes else {
                 throw Mistake("\(path) is longer than \(maximumBytes / 1024 / 1024) MiB; split it.")
             }
-            data = try Data(contentsOf: url)
-        } catch let mistake as Mistake {
-            throw mistake
-        } catch {
+        }
+        guard let data = try? Data(contentsOf: URL(filePath: path)) else {
             throw Mistake("\(path) cannot be read; check its name and your right to read it.")
         }
         var drafts: [Draft] = []

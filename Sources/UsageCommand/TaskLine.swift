@@ -1,3 +1,4 @@
+import Accounting
 import Ledger
 
 #if canImport(FoundationEssentials)

@@ -34,11 +34,11 @@ enum Terminal {
             var rest = buffer[...]
             while !rest.isEmpty {
                 #if canImport(Glibc)
-                    let written = Glibc.write(file, rest.withUnsafeBytes { $0.baseAddress }, rest.count)
+                    let written = Glibc.write(file, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
                 #elseif canImport(Musl)
-                    let written = Musl.write(file, rest.withUnsafeBytes { $0.baseAddress }, rest.count)
+                    let written = Musl.write(file, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
                 #else
-                    let written = Darwin.write(file, rest.withUnsafeBytes { $0.baseAddress }, rest.count)
+                    let written = Darwin.write(file, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
                 #endif
                 if written < 0, errno == EINTR { continue }
                 guard written > 0 else { return }

@@ -3,6 +3,7 @@ import Ledger
 import Logging
 import RivyaClient
 import ServiceLifecycle
+import UnixSignals
 import Worker
 
 struct WorkerCommand: AsyncParsableCommand {

@@ -1,5 +1,7 @@
 import Accounting
 import Ledger
+import Logging
+import Postgres
 import RivyaClient
 
 #if canImport(FoundationEssentials)

@@ -1,4 +1,5 @@
 import Ledger
+import Logging
 import RivyaClient
 import ServiceLifecycle
 

@@ -1,5 +1,6 @@
 import Accounting
 import Ledger
+import Logging
 import RivyaClient
 
 #if canImport(FoundationEssentials)

@@ -1,4 +1,6 @@
+import Accounting
 import Foundation
+import Ledger
 import Logging
 import RivyaSandbox
 import Testing

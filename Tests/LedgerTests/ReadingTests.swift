@@ -1,6 +1,7 @@
 import Accounting
 import Foundation
 import Ledger
+import Postgres
 import TestDatabase
 import Testing
 

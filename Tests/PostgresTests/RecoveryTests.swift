@@ -1,3 +1,4 @@
+import Logging
 import Postgres
 import TestDatabase
 import Testing

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Postgres
+import RivyaSandbox
 
 /// A wrong that is done to one of the two books after the storm, to see that the comparison finds it.
 enum Tampering: String, ExpressibleByArgument, CaseIterable, Sendable {

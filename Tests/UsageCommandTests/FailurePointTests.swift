@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 import RivyaClient
 import TestDatabase
 import Testing

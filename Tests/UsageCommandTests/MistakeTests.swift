@@ -126,6 +126,9 @@ struct NewcomersMistake: Sendable, CustomTestStringConvertible {
             testDescription: "a file that is not there", arguments: ["submit", "--file", "nowhere.jsonl"], status: 1,
             sentence: "nowhere.jsonl cannot be read; check its name and your right to read it."),
         NewcomersMistake(
+            testDescription: "a folder where a file belongs", arguments: ["submit", "--file", "/tmp"], status: 1,
+            sentence: "/tmp is not a file; write the tasks into one."),
+        NewcomersMistake(
             testDescription: "a misspelt command", arguments: ["reprot"], status: 64,
             sentence: "Unexpected argument 'reprot'"),
         NewcomersMistake(

@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 import RivyaSandbox
 import TestDatabase
 import Testing
@@ -131,6 +132,15 @@ import UsageSQL
             #expect(try await world.count("SELECT count(*) FROM reservation") == 1)
             #expect(await world.sandbox.books.report().tasks.count == 1)
         }
+    }
+
+    @Test func `does not read a file that is too long`() async throws {
+        let file = try TemporaryFile([])
+        #expect(truncate(file.path, 256 * 1024 * 1024 + 1) == 0)
+        let usage = Program(environment: ["DATABASE_URL": TestDatabase.current.url])
+        let outcome = try await usage.run("submit", "--project", "films", "--file", file.path)
+        #expect(outcome.status == 1)
+        #expect(outcome.errors == "Error: \(file.path) is longer than 256 MiB; split it.\n")
     }
 
     @Test func `takes a file of tasks of two projects`() async throws {

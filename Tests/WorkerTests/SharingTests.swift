@@ -2,6 +2,7 @@ import Accounting
 import Foundation
 import Ledger
 import RivyaSandbox
+import ServiceLifecycle
 import TestDatabase
 import Testing
 

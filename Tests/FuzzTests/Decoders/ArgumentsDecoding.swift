@@ -2,6 +2,7 @@ import Accounting
 import ArgumentParser
 import Foundation
 import RivyaClient
+import RivyaSandbox
 
 @testable import UsageCommand
 

@@ -1,5 +1,6 @@
 import Accounting
 import Foundation
+import Ledger
 import RivyaClient
 
 @testable import UsageCommand

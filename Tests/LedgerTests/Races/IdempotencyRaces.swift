@@ -1,5 +1,6 @@
 import Accounting
 import Foundation
+import Postgres
 import TestDatabase
 import UsageSQL
 

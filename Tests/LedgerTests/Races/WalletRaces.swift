@@ -1,5 +1,6 @@
 import Accounting
 import Foundation
+import Postgres
 import TestDatabase
 
 @testable import Ledger
