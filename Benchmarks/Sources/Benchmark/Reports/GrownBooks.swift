@@ -64,7 +64,9 @@ struct GrownBooks: Sendable {
 
     /// The COPY of the month's tasks to a file, as psql can run it.
     func exportScript(to file: String) throws -> String {
-        let query = try Self.query("tasks_of_period").split(separator: "\n").filter { !$0.hasPrefix("--") }
+        let query = try Self.query("tasks_of_period").split(separator: "\n").filter {
+            !$0.drop { $0 == " " }.hasPrefix("--")
+        }
         return try period() + "\\g /dev/null\n" + Self.query("set_tasks") + "\\g /dev/null\n"
             + "\\copy (\(query.joined(separator: " "))) TO '\(file)' WITH (FORMAT csv, HEADER)\nCOMMIT;\n"
     }
