@@ -62,17 +62,14 @@ public struct TextTable: Sendable {
 
     /// Adds a line without blanks at its end.
     private func append(_ row: [Cell], to text: inout [UInt8]) {
-        var blanks = 0
+        func pad(_ count: Int) { for _ in 0..<count { text.append(UInt8(ascii: " ")) } }
         for (column, cell) in row.enumerated() {
             let padding = widths[column] - cell.width
-            if columns[column].isNumber { blanks += padding }
-            if !cell.text.isEmpty {
-                for _ in 0..<blanks { text.append(UInt8(ascii: " ")) }
-                text.append(contentsOf: cell.text.utf8)
-                blanks = 0
-            }
-            blanks += columns[column].isNumber ? 2 : padding + 2
+            if columns[column].isNumber { pad(padding) }
+            text.append(contentsOf: cell.text.utf8)
+            pad(columns[column].isNumber ? 2 : padding + 2)
         }
+        while text.last == UInt8(ascii: " ") { text.removeLast() }
         text.append(UInt8(ascii: "\n"))
     }
 

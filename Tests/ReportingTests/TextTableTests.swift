@@ -33,6 +33,13 @@ import Testing
                 """)
     }
 
+    @Test func `has no blanks at the end of a line`() {
+        var table = TextTable([.text("a"), .text("detail")])
+        table.add(["1", "said so  "])
+        table.add(["2", ""])
+        #expect(table.render() == "a  detail\n-  ---------\n1  said so\n2\n")
+    }
+
     @Test func `has a head without rows`() {
         #expect(TextTable([.text("name"), .number("n")]).render() == "name  n\n----  -\n")
     }

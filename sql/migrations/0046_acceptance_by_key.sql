@@ -41,7 +41,8 @@ BEGIN
         FROM unnest(p_task_ids, v_known) WITH ORDINALITY
              AS queued (task_id, project_id, model, day, amount_credits, provider_task_id, reserved_credits, accepted_late,
                         state, lease_token, being_sent, ended_as, charged_credits, released_credits, queue_row, place)
-        -- Each by its key (OFFSET 0), and only in the partitions between the first and the last.
+        -- Each by its key (OFFSET 0; an acceptance by the order that only one of its keys has), and only in the partitions between the
+        -- first and the last.
         LEFT JOIN LATERAL (
             SELECT one.project_id, one.model, one.day, one.amount_credits FROM reservation one
             WHERE one.wallet_id = p_wallet_id AND one.task_id = queued.task_id AND one.task_id BETWEEN v_first AND v_last OFFSET 0
