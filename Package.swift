@@ -92,7 +92,7 @@ let package = Package(
             resources: [
                 .embedInCode("chain_heads.sql"), .embedInCode("charges_by_day.sql"),
                 .embedInCode("charges_by_model.sql"),
-                .embedInCode("charges_by_project.sql"), .embedInCode("current_month.sql"), .embedInCode("entries.sql"),
+                .embedInCode("charges_by_project.sql"), .embedInCode("entries.sql"),
                 .embedInCode("set_period.sql"), .embedInCode("set_tasks.sql"), .embedInCode("tasks_of_period.sql"),
                 .embedInCode("unattributed.sql"), .embedInCode("unit_prices.sql"),
             ], swiftSettings: strict),

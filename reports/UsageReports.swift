@@ -6,7 +6,6 @@ package enum ReportQuery {
     package static let chargesByDay = text("charges_by_day", PackageResources.charges_by_day_sql)
     package static let chargesByModel = text("charges_by_model", PackageResources.charges_by_model_sql)
     package static let chargesByProject = text("charges_by_project", PackageResources.charges_by_project_sql)
-    package static let currentMonth = text("current_month", PackageResources.current_month_sql)
     package static let entries = text("entries", PackageResources.entries_sql)
     package static let setPeriod = text("set_period", PackageResources.set_period_sql)
     package static let setTasks = text("set_tasks", PackageResources.set_tasks_sql)

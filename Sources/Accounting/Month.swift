@@ -21,19 +21,9 @@ public struct Month: Hashable, Comparable, Sendable, CustomStringConvertible {
         self.init(year: digits[..<4].reduce(0) { $0 * 10 + $1 }, month: digits[4] * 10 + digits[5])
     }
 
-    /// The month after this one.
-    public var next: Month {
-        month == 12 ? Month(unchecked: year + 1, 1) : Month(unchecked: year, month + 1)
-    }
-
     /// The month as `2026-05`.
     public var description: String { "\(year)-\(month < 10 ? "0" : "")\(month)" }
 
     /// Orders months by time.
     public static func < (left: Month, right: Month) -> Bool { (left.year, left.month) < (right.year, right.month) }
-
-    private init(unchecked year: Int, _ month: Int) {
-        self.year = year
-        self.month = month
-    }
 }

@@ -88,6 +88,13 @@ public actor Connection {
         try await onSession { (session) throws(PostgresError) in try session.pipeline(steps) }
     }
 
+    /// Runs statements that only read, in one round trip, and returns the rows of each.
+    ///
+    /// All of them see what was committed before the first one.
+    public func snapshot(_ steps: [PipelineStep]) async throws(PostgresError) -> [Rows] {
+        try await onSession { (session) throws(PostgresError) in try session.snapshot(steps) }
+    }
+
     /// Runs pipelines in the order in which they are taken, each in a transaction of its own, and sends the next while
     /// one is under way, so that the server does not wait for its client.
     ///

@@ -65,6 +65,11 @@ public final class ConnectionPool: Sendable {
         try await withConnection { (connection) throws(PostgresError) in try await connection.pipeline(steps) }
     }
 
+    /// Runs statements that only read, in one round trip; see ``Connection/snapshot(_:)``.
+    public func snapshot(_ steps: [PipelineStep]) async throws(PostgresError) -> [Rows] {
+        try await withConnection { (connection) throws(PostgresError) in try await connection.snapshot(steps) }
+    }
+
     /// Refuses further callers, waits until all connections are back, and closes them.
     public func close() async {
         await slots.close()

@@ -33,6 +33,16 @@ extension Session {
         do throws(PostgresError) { return try run(bound) } catch { throw isBroken ? error.withUnknownOutcome : error }
     }
 
+    /// Runs statements that only read in one transaction and one round trip.
+    func snapshot(_ steps: [PipelineStep]) throws(PostgresError) -> [Rows] {
+        let begin = TransactionOptions(isolation: .repeatableRead, readOnly: true).begin
+        let bound = try bind([PipelineStep(begin)] + steps + [PipelineStep("COMMIT")])
+        do throws(PostgresError) { return Array(try run(bound).dropFirst().dropLast()) } catch {
+            rollBack()
+            throw error
+        }
+    }
+
     /// Runs pipelines in the order in which they are taken, each in a transaction of its own, and sends the next while
     /// one is under way.
     ///

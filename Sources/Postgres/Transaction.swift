@@ -19,22 +19,11 @@ public struct Transaction {
     public func query(
         _ statement: Statement, parameters: [any PostgresEncodable]
     ) throws(PostgresError) -> Rows {
-        try run([(statement, try BoundParameters(parameters))])[0]
-    }
-
-    /// Runs statements without parameters in one round trip, and returns the rows of each.
-    public func query(_ statements: [Statement]) throws(PostgresError) -> [Rows] {
-        let none = try BoundParameters([])
-        return try run(statements.map { ($0, none) })
-    }
-
-    private func run(
-        _ statements: [(statement: Statement, parameters: BoundParameters)]
-    ) throws(PostgresError) -> [Rows] {
-        try perform { () throws(PostgresError) in
+        let bound = try BoundParameters(parameters)
+        return try perform { () throws(PostgresError) in
             // The first statement carries BEGIN with it, in the same round trip.
             let opening = try state.takeOpening()
-            return Array(try session.run(opening + statements)[opening.count...])
+            return try session.run(opening + [(statement, bound)])[opening.count]
         }
     }
 

@@ -22,15 +22,15 @@ public struct ReportRequest: Sendable {
 
     /// The wallet's name.
     public let wallet: String
-    /// The month, in the wallet's time zone.
-    public let month: Month
+    /// The month, in the wallet's time zone; nil for the one that it is there.
+    public let month: Month?
     /// What a row stands for.
     public let grouping: Grouping
     /// The only project to count; nil for all.
     public let project: String?
 
     /// Makes a request.
-    public init(wallet: String, month: Month, grouping: Grouping = .project, project: String? = nil) {
+    public init(wallet: String, month: Month? = nil, grouping: Grouping = .project, project: String? = nil) {
         self.wallet = wallet
         self.month = month
         self.grouping = grouping
@@ -52,6 +52,8 @@ public struct Report: Sendable {
 
     /// What was asked for.
     public let request: ReportRequest
+    /// The month that it is of.
+    public let month: Month
     /// The wallet's time zone.
     public let timeZone: String
     /// When the report was made.
@@ -97,68 +99,58 @@ public enum ReportError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension Report {
-    /// Makes a report from one snapshot of the books.
+    /// Makes a report from one snapshot of the books, in one round trip.
     ///
     /// There is none unless every row adds up.
     public static func make(
         _ request: ReportRequest, from pool: ConnectionPool, at now: Date
     ) async throws(ReportError) -> Report {
-        let outcome: Result<Report, ReportError>
+        let found: [Rows]
         do throws(PostgresError) {
-            let options = TransactionOptions(isolation: .repeatableRead, readOnly: true)
-            outcome = try await pool.transaction(options) { (transaction) throws(PostgresError) in
-                try read(request, in: transaction, at: now)
-            }
+            found = try await pool.snapshot([
+                ReportPeriod.set(wallet: request.wallet, month: request.month, at: now, project: request.project),
+                PipelineStep(request.grouping.query), PipelineStep(ReportQuery.unitPrices),
+                PipelineStep(ReportQuery.unattributed),
+            ])
         } catch {
             throw .database(error)
         }
-        return try outcome.get()
+        let period = try ReportPeriod(found[0], wallet: request.wallet, project: request.project)
+        let report: Report
+        do throws(PostgresError) {
+            report = try Report(request, of: period, at: now, rows: found[1], prices: found[2], readings: found[3])
+        } catch {
+            throw .database(error)
+        }
+        if let wrong = (report.rows + [report.total]).first(where: { !$0.addsUp }) {
+            throw .doesNotAddUp(row: wrong.name.isEmpty ? "total" : wrong.name)
+        }
+        return report
     }
 
-    private static func read(
-        _ request: ReportRequest, in transaction: Transaction, at now: Date
-    ) throws(PostgresError) -> Result<Report, ReportError> {
-        let period = try setPeriod(
-            wallet: request.wallet, month: request.month, project: request.project, in: transaction)
-        if let unknown = period.unknown { return .failure(unknown) }
-
-        let found = try transaction.query([request.grouping.query, ReportQuery.unitPrices, ReportQuery.unattributed])
-        var rows: [ReportRow] = []
-        for row in found[0] { rows.append(try ReportRow(row)) }
-        let total = ReportRow(totalOf: rows)
-        if let wrong = (rows + [total]).first(where: { !$0.addsUp }) {
-            return .failure(.doesNotAddUp(row: wrong.name.isEmpty ? "total" : wrong.name))
-        }
-        var prices: [UnitPrice] = []
-        for row in found[1] {
-            prices.append(
+    private init(
+        _ request: ReportRequest, of period: ReportPeriod, at now: Date, rows: Rows, prices: Rows, readings: Rows
+    ) throws(PostgresError) {
+        self.request = request
+        month = period.month
+        timeZone = period.timeZone
+        generatedAt = now
+        var found: [ReportRow] = []
+        for row in rows { found.append(try ReportRow(row)) }
+        self.rows = found
+        total = ReportRow(totalOf: found)
+        var units: [UnitPrice] = []
+        for row in prices {
+            units.append(
                 UnitPrice(
                     model: try row.decode("model"),
                     unit: try row.decode("unit_credits", as: Int64?.self).map(Credits.init),
                     difference: Credits(try row.decode("price_difference_credits"))))
         }
-        let reading = found[2].first
-        let report = Report(
-            request: request, timeZone: period.timeZone, generatedAt: now, rows: rows, total: total,
-            unitPrices: prices,
-            unattributed: Credits(try reading?.decode("unattributed_credits") ?? 0),
-            reading: try reading?.decode("reading_credits", as: Int64?.self).map(Credits.init))
-        return .success(report)
-    }
-}
-
-extension Report {
-    /// Sets which month of which wallet and project the queries of a transaction read.
-    ///
-    /// - Returns: The wallet's time zone; or what there is not.
-    static func setPeriod(
-        wallet: String, month: Month, project: String?, in transaction: Transaction
-    ) throws(PostgresError) -> (timeZone: String, unknown: ReportError?) {
-        let set = try transaction.query(
-            ReportQuery.setPeriod, wallet, "\(month)-01", "\(month.next)-01", project ?? "")
-        guard let found = set.first else { return ("", .unknownWallet(wallet)) }
-        let hasProject: Bool = try found.decode("has_project")
-        return (try found.decode("time_zone"), hasProject ? nil : .unknownProject(project ?? ""))
+        unitPrices = units
+        let reading = readings.first
+        unattributed = Credits(try reading?.decode("unattributed_credits") ?? 0)
+        self.reading = try reading?.decode("reading_credits", as: Int64?.self).map(Credits.init)
     }
 }
 
@@ -169,20 +161,5 @@ extension ReportRequest.Grouping {
         case .model: ReportQuery.chargesByModel
         case .day: ReportQuery.chargesByDay
         }
-    }
-}
-
-extension Report {
-    /// The month that a moment lies in, in a wallet's time zone.
-    public static func currentMonth(
-        of wallet: String, at now: Date, from pool: ConnectionPool
-    ) async throws(ReportError) -> Month {
-        do throws(PostgresError) {
-            let rows = try await pool.query(ReportQuery.currentMonth, wallet, now)
-            if let text = try rows.first?.decode("month", as: String.self), let month = Month(text) { return month }
-        } catch {
-            throw .database(error)
-        }
-        throw .unknownWallet(wallet)
     }
 }

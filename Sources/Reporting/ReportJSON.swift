@@ -17,7 +17,7 @@ extension Report {
         return """
             {
               "wallet": \(quoted(request.wallet)),
-              "month": \(quoted(request.month.description)),
+              "month": \(quoted(month.description)),
               "time_zone": \(quoted(timeZone)),
               "generated_at": \(quoted(generatedAt.ISO8601Format())),
               "by": \(quoted(request.grouping.rawValue)),

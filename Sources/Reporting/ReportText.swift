@@ -21,7 +21,7 @@ extension Report {
         for row in rows { table.add(cells(row, name: row.name, style)) }
         table.addTotal(cells(total, name: "total", style))
         let project = request.project.map { ", project \($0)" } ?? ""
-        return "Usage of wallet \(request.wallet)\(project), \(request.month) (\(timeZone)), in credits\n\n"
+        return "Usage of wallet \(request.wallet)\(project), \(month) (\(timeZone)), in credits\n\n"
             + table.render() + "\n" + notes
     }
 

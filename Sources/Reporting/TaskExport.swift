@@ -21,10 +21,10 @@ public enum TaskExport {
                 isolation: .repeatableRead, readOnly: true, statementTimeout: .seconds(3600))
             outcome = try await pool.transaction(options) { (transaction) throws(PostgresError) in
                 try transaction.waitForMovingRows()
-                if let unknown = try Report.setPeriod(
-                    wallet: wallet, month: month, project: project, in: transaction
-                ).unknown {
-                    return .failure(unknown)
+                let set = ReportPeriod.set(wallet: wallet, month: month, project: project)
+                let answer = try transaction.query(set.statement, parameters: set.parameters)
+                do throws(ReportError) { _ = try ReportPeriod(answer, wallet: wallet, project: project) } catch {
+                    return .failure(error)
                 }
                 _ = try transaction.query(ReportQuery.setTasks)
                 let copy = "COPY (\(ReportQuery.tasksOfPeriod.sql)) TO STDOUT WITH (FORMAT csv, HEADER)"

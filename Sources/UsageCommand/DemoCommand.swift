@@ -132,9 +132,8 @@ struct DemoCommand: AsyncParsableCommand {
     }
 
     private func compare(_ books: Books, with provider: BooksReport) async throws {
-        let month = try await Report.currentMonth(of: "main", at: SystemClock.now, from: books.pool)
         let report = try await Report.make(
-            ReportRequest(wallet: "main", month: month), from: books.pool, at: SystemClock.now)
+            ReportRequest(wallet: "main"), from: books.pool, at: SystemClock.now)
         say("")
         Terminal.print(Terminal.hasColours ? report.table(style: Terminal.colour) : report.table())
 

@@ -54,13 +54,9 @@ struct ReportCommand: AsyncParsableCommand {
     func run() async throws {
         let output = try ReportOutput(output)
         try await Books.open(as: .report, connections: 1) { books in
-            let now = SystemClock.now
-            let month =
-                if let month = month.flatMap({ Month($0) }) { month } else {
-                    try await Report.currentMonth(of: wallet.wallet, at: now, from: books.pool)
-                }
-            let request = ReportRequest(wallet: wallet.wallet, month: month, grouping: by, project: project)
-            let report = try await Report.make(request, from: books.pool, at: now)
+            let request = ReportRequest(
+                wallet: wallet.wallet, month: month.flatMap { Month($0) }, grouping: by, project: project)
+            let report = try await Report.make(request, from: books.pool, at: SystemClock.now)
             switch format {
             case .csv: output.write(report.csv)
             case .json: output.write(report.json)

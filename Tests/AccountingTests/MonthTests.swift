@@ -17,11 +17,6 @@ import Testing
         #expect(Month(text) == nil)
     }
 
-    @Test(arguments: [("2026-05", "2026-06"), ("2026-12", "2027-01"), ("2024-02", "2024-03"), ("9998-12", "9999-01")])
-    func `is followed by the next one`(month: String, next: String) throws {
-        #expect(try #require(Month(month)).next.description == next)
-    }
-
     @Test func `comes before every later one`() throws {
         let months = try ["2025-12", "2026-01", "2026-02", "2026-11"].map { try #require(Month($0)) }
         #expect(months.shuffled().sorted() == months)

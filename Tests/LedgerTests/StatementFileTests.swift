@@ -81,8 +81,7 @@ enum SQLFolder: String, CaseIterable {
 
     static let embeddedReports = [
         ReportQuery.chainHeads, ReportQuery.entries, ReportQuery.chargesByDay, ReportQuery.chargesByModel,
-        ReportQuery.chargesByProject, ReportQuery.currentMonth,
-        ReportQuery.setPeriod, ReportQuery.setTasks, ReportQuery.tasksOfPeriod, ReportQuery.unattributed,
-        ReportQuery.unitPrices,
+        ReportQuery.chargesByProject, ReportQuery.setPeriod, ReportQuery.setTasks, ReportQuery.tasksOfPeriod,
+        ReportQuery.unattributed, ReportQuery.unitPrices,
     ]
 }

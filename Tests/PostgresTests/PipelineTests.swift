@@ -64,6 +64,49 @@ import Testing
     }
 }
 
+@Suite(.emptyDatabase) struct `A snapshot` {
+    private func table() async throws -> ConnectionPool {
+        let pool = TestDatabase.current.pool(maximumConnections: 2)
+        try await pool.execute("CREATE TABLE number (value int8)")
+        return pool
+    }
+
+    @Test func `sees what was committed before its first step, and nothing after it`() async throws {
+        let (pool, other) = (try await table(), TestDatabase.current.pool(maximumConnections: 1))
+        try await other.execute("SELECT pg_advisory_lock(1)")
+        async let found = pool.snapshot([
+            PipelineStep("SELECT count(*) FROM number"), PipelineStep("SELECT pg_advisory_lock_shared(1)"),
+            PipelineStep("SELECT count(*) FROM number"),
+        ])
+        while try await other.query("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").isEmpty {}
+        try await other.execute("INSERT INTO number VALUES (1)")
+        try await other.execute("SELECT pg_advisory_unlock(1)")
+        #expect(try await found[0][0].decode(at: 0, as: Int.self) == 0)
+        #expect(try await found[2][0].decode(at: 0, as: Int.self) == 0)
+    }
+
+    @Test func `writes nothing, and leaves nothing open where a step fails`() async throws {
+        let pool = try await table()
+        let error = try await #require(throws: PostgresError.self) {
+            try await pool.snapshot([PipelineStep("SELECT 1"), PipelineStep("INSERT INTO number VALUES ($1)", 1)])
+        }
+        #expect(error.sqlState == "25006")
+        // The same connection writes again, outside that transaction.
+        try await pool.execute("INSERT INTO number VALUES (2)")
+        #expect(try await pool.snapshot([PipelineStep("SELECT value FROM number")])[0].count == 1)
+    }
+
+    @Test func `takes one round trip`() async throws {
+        let relay = try Relay(to: TestDatabase.current.url)
+        defer { relay.stop() }
+        let pool = TestDatabase.current.pool(PostgresConfiguration(url: relay.url, maximumConnections: 1))
+        try await pool.execute("SELECT 1")
+        let before = relay.turns
+        _ = try await pool.snapshot((0..<5).map { PipelineStep("SELECT $1", $0) })
+        #expect(relay.turns - before == 1, "BEGIN and COMMIT go along")
+    }
+}
+
 @Suite(.emptyDatabase) struct `Pipelines` {
     /// What pipelines are taken from, and what came of them, in the order of the answers.
     private final class Source: Sendable {

@@ -203,7 +203,7 @@ import Testing
     @Test func `of now is the wallet's own month`() async throws {
         _ = try await SampleMonth()
         let month = { (moment: String) in
-            try await Report.currentMonth(of: SampleMonth.slug, at: .utc(moment), from: .reports)
+            try await Report.make(ReportRequest(wallet: SampleMonth.slug), from: .reports, at: .utc(moment)).month
         }
         #expect(try await month("2026-05-31T21:59:59Z") == .sample("2026-05"))
         #expect(try await month("2026-05-31T22:00:00Z") == .sample("2026-06"))

@@ -74,9 +74,8 @@ struct GrownBooks: Sendable {
     /// What begins a transaction that reads the month.
     func period() throws -> String {
         var text = try Self.query("set_period")
-        for (place, value) in ["main", "\(month)-01", "\(nextMonth)-01", ""].enumerated() {
-            text = text.replacing("$\(place + 1)::text", with: "'\(value)'")
-        }
+        text = text.replacing("$1::text", with: "'main'").replacing("$2::text", with: "'\(month)'")
+            .replacing("$3::timestamptz", with: "now()").replacing("$4::text", with: "''")
         return "SET ROLE usage_report;\nBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" + text
     }
 

@@ -91,7 +91,7 @@ extension GrownBooks {
             Statement("EXPLAIN (ANALYZE, TIMING OFF, SUMMARY ON) " + (try Self.query($0)), name: $0)
         }
         let period = Statement(try Self.query("set_period"))
-        let values = ["main", "\(month)-01", "\(nextMonth)-01", ""]
+        let values: [any PostgresEncodable] = ["main", month, Date?.none, ""]
         let end = ContinuousClock.now + .seconds(seconds)
         var times: [Int64] = []
         repeat {
