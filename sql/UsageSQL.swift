@@ -50,6 +50,7 @@ public enum UsageSQL {
         migration("0044_queue_rows_by_place.sql", PackageResources._044_queue_rows_by_place_sql),
         migration("0045_totals_by_place.sql", PackageResources._045_totals_by_place_sql),
         migration("0046_acceptance_by_key.sql", PackageResources._046_acceptance_by_key_sql),
+        migration("0047_wake_apart.sql", PackageResources._047_wake_apart_sql),
     ]
 
     /// What `usage verify` asks of the entries, by file: the rows that a statement returns are the differences, each with the
@@ -104,6 +105,7 @@ package enum Query {
     package static let taskEvents = statement("task_events", PackageResources.task_events_sql)
     package static let taskStates = statement("task_states", PackageResources.task_states_sql)
     package static let tasks = statement("tasks", PackageResources.tasks_sql)
+    package static let wake = statement("wake", PackageResources.wake_sql)
     package static let wallet = statement("wallet", PackageResources.wallet_sql)
 }
 

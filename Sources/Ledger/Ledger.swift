@@ -1,6 +1,7 @@
 import Accounting
 import Postgres
 import Synchronization
+import UsageSQL
 
 /// The books of one wallet: its guard, and the one place through which its credits move.
 ///
@@ -33,6 +34,10 @@ public final class Ledger: Sendable {
         var connection: Connection?
         /// Whether that connection will look for the next group anyway.
         var isWoken = false
+        /// Whether a task was admitted that no worker has been woken for.
+        var hasAdmitted = false
+        /// Whether the call that wakes them is under way.
+        var isWaking = false
         /// Groups that failed and can be written again, as a whole or in parts.
         var failed: [(group: [Waiting], error: PostgresError)] = []
     }
@@ -101,7 +106,7 @@ public final class Ledger: Sendable {
                 return .write
             }
             guard let connection = state.connection, !state.isWoken,
-                state.queue.underWay.isEmpty || state.queue.isGroupDue
+                state.queue.underWay.isEmpty && !state.isWaking || state.queue.isGroupDue
             else { return .wait }
             state.isWoken = true
             return .wake(connection)
@@ -150,19 +155,35 @@ public final class Ledger: Sendable {
 
     private func isAnybodyWaiting() -> Bool {
         state.withLock { state in
-            state.isBeingWritten = state.queue.count > 0
+            state.isBeingWritten = state.queue.count > 0 || state.hasAdmitted
             return state.isBeingWritten
         }
     }
 
+    /// The next group; where none is due, what wakes the workers for those before it, while the answered ask again.
     private func nextPipeline() -> Pipeline? {
-        let group = state.withLock { state in
+        let (group, wakes) = state.withLock { state in
             state.isWoken = false
-            return state.queue.takeGroup()
+            if let group = state.queue.takeGroup() { return (group, false) }
+            guard state.hasAdmitted, !state.isWaking else { return ([], false) }
+            (state.hasAdmitted, state.isWaking) = (false, true)
+            return ([], true)
         }
-        guard let group else { return nil }
+        if wakes { return Pipeline([PipelineStep(Query.wake, wallet.id)]) { self.noteWoken($0) } }
+        guard !group.isEmpty else { return nil }
         let written = Group(group.map(\.act), wallet: wallet.id)
         return Pipeline(written.steps) { self.finish(group, written, $0) }
+    }
+
+    /// Should it have failed, an idle worker looks for itself after a while.
+    private func noteWoken(_ result: Result<[Rows], PostgresError>) {
+        let idle = state.withLock { state in
+            state.isWaking = false
+            if case .failure(let error) = result, error.isStalePlan { state.hasAdmitted = true }
+            return state.queue.count > 0 ? state.connection : nil
+        }
+        // Whoever has asked meanwhile did not call the connection.
+        idle?.lookAgain()
     }
 
     /// Tells the callers of a group what came of it, unless it is to be written again.
@@ -174,8 +195,7 @@ public final class Ledger: Sendable {
         // The connection stays for who asks again; but not where somebody waits already.
         defer { idle?.lookAgain() }
         do throws(PostgresError) {
-            let answers = written.answers(try result.get())
-            for (member, answer) in zip(group, answers) { member.caller.resume(returning: answer) }
+            hand(written.answers(try result.get()), to: group)
         } catch {
             if error.isWorthRepeating || error.isOfOneAct && group.count > 1 {
                 state.withLock { $0.failed.append((group, error)) }
@@ -191,8 +211,16 @@ public final class Ledger: Sendable {
         }
     }
 
+    private func hand(_ answers: [Result<Answer, LedgerError>], to group: [Waiting]) {
+        if answers.contains(where: \.isAdmission) { state.withLock { $0.hasAdmitted = true } }
+        for (member, answer) in zip(group, answers) { member.caller.resume(returning: answer) }
+    }
+
     private func turnAwayWaiting(_ error: PostgresError) {
-        let waiting = state.withLock { $0.queue.removeAll() }
+        let waiting = state.withLock { state in
+            state.hasAdmitted = false
+            return state.queue.removeAll()
+        }
         for member in waiting { member.caller.resume(returning: .failure(.database(error))) }
     }
 
@@ -203,8 +231,7 @@ public final class Ledger: Sendable {
             return state.failed
         }
         for (group, error) in failed {
-            let answers = await answers(to: group.map(\.act), after: error, attempt: 1)
-            for (member, answer) in zip(group, answers) { member.caller.resume(returning: answer) }
+            hand(await answers(to: group.map(\.act), after: error, attempt: 1), to: group)
         }
     }
 
@@ -228,6 +255,13 @@ public final class Ledger: Sendable {
         }
         let middle = acts.count / 2
         return await write(Array(acts[..<middle])) + write(Array(acts[middle...]))
+    }
+}
+
+extension Result<Answer, LedgerError> {
+    /// Whether a worker may have something to do now.
+    fileprivate var isAdmission: Bool {
+        if case .success(.reservation(.reserved)) = self { true } else { false }
     }
 }
 

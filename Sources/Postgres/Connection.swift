@@ -102,7 +102,7 @@ public actor Connection {
     /// one that failed, or after many, so that others have their turn. Cancelling the task lets it take no more.
     ///
     /// - Parameter next: The next one to be sent, if there is one. It is asked on the connection's thread: at the
-    ///   start, after each answer and after ``lookAgain()``, while fewer than two are under way.
+    ///   start, after each answer and after ``lookAgain()``, while fewer than three are under way.
     /// - Throws: Why the connection cannot be used; nothing was taken then.
     public func pipelines(_ next: @Sendable () -> Pipeline?) async throws(PostgresError) {
         try await onSession { (session) throws(PostgresError) in

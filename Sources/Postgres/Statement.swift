@@ -45,8 +45,9 @@ public struct PipelineStep: Sendable {
 
 /// Statements that run in one transaction, and who is told what came of them.
 public struct Pipeline: Sendable {
-    /// The most that a connection has under way: one that the server works on, and one that waits for it there.
-    static let mostUnderWay = 2
+    /// The most that a connection has under way: one that the server works on, one that waits for it there, and something
+    /// brief between them.
+    static let mostUnderWay = 3
     /// The most that a connection takes in one go, so that others who wait for it have their turn.
     static let mostInTurn = 100
 

@@ -168,6 +168,22 @@ import Testing
         #expect(try await ledger.balance.held == .credits(42 * Int64(callers + 1)))
     }
 
+    @Test func `wake a worker also when they are written again`() async throws {
+        let pool = TestDatabase.current.pool(
+            PostgresConfiguration(url: TestDatabase.current.url, role: "usage_service", maximumConnections: 1))
+        let ledger = Ledger(wallet: try await Ledger.sample().wallet, pool: pool)
+        _ = try await ledger.reserve(.sample(named: "before"))
+        // The connection is back once the worker was woken for that one.
+        try await pool.execute("DEALLOCATE ALL")
+        let news = try await TestDatabase.current.pool(maximumConnections: 1).withConnection {
+            (connection) throws(PostgresError) in
+            try await connection.listen(to: "usage_work")
+            _ = try? await ledger.reserve(.sample(named: "after"))
+            return try await connection.notifications(waitingUpTo: .seconds(30))
+        }
+        #expect(news.count == 1)
+    }
+
     @Test func `with an answer that cannot be read answer all others`() async throws {
         let ledger = try await Ledger.sample()
         // Its name is known, and its reservation is gone with an old month.

@@ -180,4 +180,15 @@ import Testing
         }
         #expect(news.map(\.payload) == ["\(ledger.wallet.id)"])
     }
+
+    @Test func `wakes no worker when it has refused`() async throws {
+        let ledger = try await Ledger.sample(reading: 41)
+        let pool = TestDatabase.current.pool(maximumConnections: 1)
+        let news = try await pool.withConnection { (connection) throws(PostgresError) in
+            try await connection.listen(to: "usage_work")
+            for _ in 0..<3 { _ = try? await ledger.refusal() }
+            return try await connection.notifications(waitingUpTo: .milliseconds(200))
+        }
+        #expect(news.isEmpty)
+    }
 }

@@ -76,7 +76,7 @@ enum SQLFolder: String, CaseIterable {
         Query.refusal,
         Query.reserve,
         Query.schedule, Query.setBudget, Query.setPrice, Query.settle, Query.storeRequest, Query.task, Query.taskEvents,
-        Query.taskStates, Query.tasks, Query.wallet,
+        Query.taskStates, Query.tasks, Query.wake, Query.wallet,
     ]
 
     static let embeddedReports = [

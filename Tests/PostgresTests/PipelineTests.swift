@@ -196,18 +196,18 @@ import Testing
     /// Ends when the lock is free.
     private let lock = PipelineStep("SELECT pg_advisory_xact_lock(7)")
 
-    @Test func `are two under way at once, and no more`() async throws {
+    @Test func `are three under way at once, and no more`() async throws {
         let pool = try await table()
-        let source = Source([[lock, insert(1)], [insert(2)], [insert(3)]])
+        let source = Source([[lock, insert(1)], [insert(2)], [insert(3)], [insert(4)]])
         try await run(source, on: pool) { _ in
-            await wait { source.taken >= 2 }
-            #expect(source.taken == 2)
+            await wait { source.taken >= 3 }
+            #expect(source.taken == 3)
             #expect(source.answers.isEmpty)
         }
-        #expect(source.answers.map(\.number) == [0, 1, 2])
-        #expect(try await values() == [1, 2, 3])
+        #expect(source.answers.map(\.number) == [0, 1, 2, 3])
+        #expect(try await values() == [1, 2, 3, 4])
         let transactions = try await pool.query("SELECT DISTINCT xmin::text FROM number").count
-        #expect(transactions == 3)
+        #expect(transactions == 4)
     }
 
     @Test func `that become due while one is under way are taken when the connection looks again`() async throws {
@@ -235,14 +235,14 @@ import Testing
         let pool = try await table()
         for bad in [[insert(1), insert(-1), insert(3)], [insert(1), insert(1)]] {
             try await pool.execute("TRUNCATE number")
-            let source = Source([[lock] + bad, [insert(4), insert(5)], [insert(6)]])
-            try await run(source, on: pool) { _ in await wait { source.taken >= 2 } }
+            let source = Source([[lock] + bad, [insert(4)], [insert(5)], [insert(6)]])
+            try await run(source, on: pool) { _ in await wait { source.taken >= 3 } }
             #expect(source.failures.keys.sorted() == [0])
             #expect(["number_positive", "number_once"].contains(source.failures[0]?.constraint))
             #expect(source.failures[0]?.outcomeIsUnknown == false)
             #expect(try await values() == [4, 5])
             // Nothing was taken after the one that failed, and the connection is as good as new.
-            #expect(source.taken == 2)
+            #expect(source.taken == 3)
             try await pool.withConnection { (connection) throws(PostgresError) in
                 try await connection.pipelines { source.next() }
             }
@@ -260,14 +260,14 @@ import Testing
 
     @Test func `are all told when the connection is lost`() async throws {
         let pool = try await table()
-        let source = Source([[lock, insert(1)], [insert(2)], [insert(3)]])
+        let source = Source([[lock, insert(1)], [insert(2)], [insert(3)], [insert(4)]])
         try await run(source, on: pool) { observer in
-            await wait { source.taken >= 2 }
+            await wait { source.taken >= 3 }
             for row in try await observer.query(blocked) {
                 try await observer.execute("SELECT pg_terminate_backend($1::int)", try row.decode("pid", as: Int.self))
             }
         }
-        #expect(source.answers.map(\.number) == [0, 1])
+        #expect(source.answers.map(\.number) == [0, 1, 2])
         #expect(source.failures.values.allSatisfy { $0.reason == .connection && $0.outcomeIsUnknown })
         #expect(try await values().isEmpty)
         #expect(try await pool.query("SELECT 1").count == 1)
