@@ -175,7 +175,7 @@ public final class Ledger: Sendable {
         return Pipeline(written.steps) { self.finish(group, written, $0) }
     }
 
-    /// Should it have failed, an idle worker looks for itself after a while.
+    /// The workers have been woken; should that have failed, an idle one looks for itself after a while.
     private func noteWoken(_ result: Result<[Rows], PostgresError>) {
         let idle = state.withLock { state in
             state.isWaking = false
