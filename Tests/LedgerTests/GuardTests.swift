@@ -190,5 +190,6 @@ import Testing
             return try await connection.notifications(waitingUpTo: .milliseconds(200))
         }
         #expect(news.isEmpty)
+        #expect(try await TestDatabase.current.texts("SELECT count(*)::text FROM refusal") == ["3"])
     }
 }

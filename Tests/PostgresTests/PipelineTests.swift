@@ -64,6 +64,11 @@ import Testing
     }
 }
 
+/// Those who wait for a lock in this database.
+private let blocked: Statement = """
+    SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()
+    """
+
 @Suite(.emptyDatabase) struct `A snapshot` {
     private func table() async throws -> ConnectionPool {
         let pool = TestDatabase.current.pool(maximumConnections: 2)
@@ -78,7 +83,7 @@ import Testing
             PipelineStep("SELECT count(*) FROM number"), PipelineStep("SELECT pg_advisory_lock_shared(1)"),
             PipelineStep("SELECT count(*) FROM number"),
         ])
-        while try await other.query("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").isEmpty {}
+        await wait { (try? await other.query(blocked).isEmpty) == false }
         try await other.execute("INSERT INTO number VALUES (1)")
         try await other.execute("SELECT pg_advisory_unlock(1)")
         #expect(try await found[0][0].decode(at: 0, as: Int.self) == 0)
@@ -187,11 +192,6 @@ import Testing
         try await locker.execute("SELECT pg_advisory_unlock(7)")
         try await running
     }
-
-    /// Those who wait for a lock in this database.
-    private let blocked: Statement = """
-        SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()
-        """
 
     /// Ends when the lock is free.
     private let lock = PipelineStep("SELECT pg_advisory_xact_lock(7)")

@@ -73,8 +73,8 @@ struct GrownBooks: Sendable {
 
     /// What begins a transaction that reads the month.
     func period() throws -> String {
-        var text = try Self.query("set_period")
-        text = text.replacing("$1::text", with: "'main'").replacing("$2::text", with: "'\(month)'")
+        let text = try Self.query("set_period")
+            .replacing("$1::text", with: "'main'").replacing("$2::text", with: "'\(month)'")
             .replacing("$3::timestamptz", with: "now()").replacing("$4::text", with: "''")
         return "SET ROLE usage_report;\nBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" + text
     }
