@@ -7,7 +7,7 @@ SELECT hold.task_id,
            ->> hold.project_id::text AS project,
        hold.model, hold.client_request_id,
        to_char(hold.submitted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS submitted_at, hold.day,
-       coalesce(ended.outcome, work.state) AS state,
+       coalesce(ended.outcome, work.state, 'queued') AS state,
        coalesce(ended.reserved_credits + coalesce(later.reserved_credits, 0), taken.reserved_credits, hold.amount_credits)
            AS reserved_credits,
        coalesce(ended.charged_credits + coalesce(later.charged_credits, 0), 0) AS charged_credits,

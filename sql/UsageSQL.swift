@@ -51,6 +51,7 @@ public enum UsageSQL {
         migration("0045_totals_by_place.sql", PackageResources._045_totals_by_place_sql),
         migration("0046_acceptance_by_key.sql", PackageResources._046_acceptance_by_key_sql),
         migration("0047_wake_apart.sql", PackageResources._047_wake_apart_sql),
+        migration("0048_two_rows_a_reservation.sql", PackageResources._048_two_rows_a_reservation_sql),
     ]
 
     /// What `usage verify` asks of the entries, by file: the rows that a statement returns are the differences, each with the

@@ -22,12 +22,48 @@ import Testing
 
     @Test func `takes no more than asked for, those due longest first`() async throws {
         let ledger = try await Ledger.sample()
-        let later = try await ledger.hold(.sample(at: .sample + 2))
         let first = try await ledger.hold(.sample(at: .sample))
         let second = try await ledger.hold(.sample(at: .sample + 1))
+        let later = try await ledger.hold(.sample(at: .sample + 2))
         let leased = try await ledger.claim(upTo: 2, at: .sample + 5, leaseUntil: .late)
-        #expect(Set(leased.map(\.id)) == [first, second])
+        #expect(leased.map(\.id) == [first, second])
         #expect(try await ledger.claim(upTo: 2, at: .sample + 5, leaseUntil: .late).map(\.id) == [later])
+    }
+
+    @Test func `begins with whoever waits longest, taken before or not`() async throws {
+        let ledger = try await Ledger.sample()
+        let before = try await ledger.hold(.sample(at: .sample))
+        let token = try await ledger.lease(before).leaseToken
+        try await ledger.schedule([Schedule(taskID: before, leaseToken: token, state: .queued, dueAt: .sample + 3)])
+        let first = try await ledger.hold(.sample(at: .sample + 2))
+        let last = try await ledger.hold(.sample(at: .sample + 4))
+        for next in [first, before, last] {
+            #expect(try await ledger.claim(upTo: 1, at: .sample + 5, leaseUntil: .late).map(\.id) == [next])
+        }
+    }
+
+    @Test func `takes what was reserved together in its order, and leaves the rest to others`() async throws {
+        let ledger = try await Ledger.sample()
+        let held = try await ledger.decide((0..<250).map { _ in .sample() }).compactMap(\.reservation?.taskID)
+        #expect(held.count == 250)
+        let first = try await ledger.claim(upTo: 130, at: .sample, leaseUntil: .late)
+        #expect(first.map(\.id) == Array(held[..<130]))
+        #expect(first.allSatisfy { $0.body != nil && $0.leaseToken == 1 && $0.attempts == 1 })
+        #expect(try await ledger.task(held[129])?.summary.state == "sending")
+        #expect(try await ledger.task(held[130])?.summary.state == "queued")
+        #expect(try await ledger.task(held[130])?.dueAt == .sample)
+        #expect(try await ledger.nextDue().isUnfinished)
+        #expect(
+            try await ledger.other().claim(upTo: 1000, at: .sample, leaseUntil: .late).map(\.id) == Array(held[130...]))
+        #expect(try await TestDatabase.current.number("SELECT count(*) FROM queued_group") == 0)
+    }
+
+    @Test func `does not find what a person has ended before anyone took it`() async throws {
+        let ledger = try await Ledger.sample()
+        let held = try await ledger.decide((0..<3).map { _ in .sample() }).compactMap(\.reservation?.taskID)
+        #expect(try await ledger.resolve(held[1], charged: 0) == .settled)
+        #expect(try await ledger.claim(upTo: 10, at: .sample, leaseUntil: .late).map(\.id) == [held[0], held[2]])
+        #expect(try await ledger.balance.held == .credits(84))
     }
 
     @Test func `takes nothing that is not due`() async throws {
@@ -78,7 +114,7 @@ import Testing
         let free = try await ledger.hold(.sample(at: .sample + 1))
         let leased = try await TestDatabase.current.pool().withConnection { (other) throws(PostgresError) in
             try await other.execute("BEGIN")
-            try await other.execute("SELECT FROM task_work ORDER BY due_at LIMIT 1 FOR UPDATE")
+            try await other.execute("SELECT FROM queued_group ORDER BY last_entry_number LIMIT 1 FOR UPDATE")
             return try? await ledger.claim(upTo: 10, at: .late, leaseUntil: .late)
         }
         #expect(leased?.map(\.id) == [free])

@@ -10,7 +10,7 @@ import UsageSQL
 
 /// Rows that came before the partition of their month, and wait for it in the default one.
 @Suite(.books, .timeLimit(.minutes(10))) struct `The default partition` {
-    private static let tables = ["refusal", "reservation", "settlement", "task_request"]
+    private static let tables = ["refusal", "reservation", "settlement"]
 
     /// A month that has no partition, though it should: the next one or the one after, which are the same two months should this one
     /// end meanwhile.

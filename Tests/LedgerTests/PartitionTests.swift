@@ -6,7 +6,7 @@ import TestDatabase
 import Testing
 
 @Suite(.books) struct `The partitions` {
-    private static let tables = ["refusal", "reservation", "settlement", "task_request"]
+    private static let tables = ["refusal", "reservation", "settlement"]
 
     /// The partitions that there are, by name.
     private func partitions() async throws -> [String] {
@@ -60,16 +60,16 @@ import Testing
             try await TestDatabase.current.texts(
                 Statement("SELECT format('%s %s', name, rows) FROM (\(counts(month))) AS counted (name, rows)"))
         }
-        #expect(try await rows(of: "default") == ["refusal 1", "reservation 4", "settlement 1", "task_request 4"])
+        #expect(try await rows(of: "default") == ["refusal 1", "reservation 4", "settlement 1"])
 
         try await TestDatabase.current.pool().execute(
             "SELECT make_partitions('2026-05-31 23:59:59Z', '2026-05-31 23:59:59Z')")
-        #expect(try await rows(of: "2026_05") == ["refusal 1", "reservation 3", "settlement 1", "task_request 3"])
-        #expect(try await rows(of: "default") == ["refusal 0", "reservation 1", "settlement 0", "task_request 1"])
+        #expect(try await rows(of: "2026_05") == ["refusal 1", "reservation 3", "settlement 1"])
+        #expect(try await rows(of: "default") == ["refusal 0", "reservation 1", "settlement 0"])
 
         // All goes on, with those that moved and new ones of the month.
         #expect(try await ledger.end(first, .succeeded, charged: 42) == .corrected)
         try await ledger.end(second, .succeeded, charged: 42)
-        #expect(try await rows(of: "2026_05") == ["refusal 1", "reservation 3", "settlement 2", "task_request 3"])
+        #expect(try await rows(of: "2026_05") == ["refusal 1", "reservation 3", "settlement 2"])
     }
 }

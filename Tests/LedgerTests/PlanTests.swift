@@ -123,6 +123,7 @@ private func rowsRead(_ tables: [String], _ transaction: Transaction) throws(Pos
         let ledger = try await Ledger.sample(month: 420)
         for place in 0..<10 { _ = try await ledger.hold(.sample(at: .sample + Double(place))) }
         let owner = TestDatabase.current.pool(maximumConnections: 1)
+        try await owner.execute("SELECT queue_alone(wallet_id, task_ids) FROM queued_group")
         try await owner.execute("CREATE TABLE few AS SELECT task_id FROM task_work")
         try await owner.execute(
             "UPDATE task_work SET leased = true, lease_token = 1, state = 'sending', first_sent_at = now()")
@@ -180,6 +181,7 @@ private func rowsRead(_ tables: [String], _ transaction: Transaction) throws(Pos
         for place in 0..<10 {
             _ = try await ledger.hold(.sample(place == 0 ? "alpha" : "p-\(place)", at: .sample + Double(place)))
         }
+        try await owner.execute("SELECT queue_alone(wallet_id, task_ids) FROM queued_group")
         try await owner.execute("CREATE TABLE few AS SELECT task_id FROM task_work")
         try await owner.execute("UPDATE task_work SET lease_token = 1")
         try await owner.execute(

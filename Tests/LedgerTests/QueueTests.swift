@@ -69,7 +69,9 @@ import Testing
         #expect(outcomes.allSatisfy { $0.problem == nil || $0.wasCancelled && $0.problem == .cancelled })
         let held = outcomes.count { $0.problem == nil }
         #expect(try await ledger.balance.held == .credits(42 * Int64(held)))
-        #expect(try await TestDatabase.current.number("SELECT count(*) FROM task_work") == Int64(held))
+        #expect(
+            try await TestDatabase.current.number("SELECT sum(cardinality(task_ids))::bigint FROM queued_group")
+                == Int64(held))
     }
 
     @Test func `spoils nothing but an act that cannot be written`() async throws {

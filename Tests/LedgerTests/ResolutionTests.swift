@@ -1,6 +1,7 @@
 import Accounting
 import Foundation
 import Ledger
+import Postgres
 import Reporting
 import TestDatabase
 import Testing
@@ -19,6 +20,15 @@ import Testing
         #expect(try await ledger.task(task)?.summary.state == "failed")
         #expect(try await ledger.task(task)?.events.last?.detail == "0 charged, 42 released, by mara: asked support")
         try await ledger.hold()
+    }
+
+    @Test func `waits for a worker that is taking it for the first time, and leaves it to that one`() async throws {
+        let ledger = try await Ledger.sample()
+        let task = try await ledger.hold()
+        let claim = Statement(
+            "SELECT FROM claim(\(ledger.wallet.id), now(), 1, now() + interval '1 minute', '{}')")
+        #expect(try await behind(claim) { try await ledger.resolve(task, charged: 0) } == .beingSent)
+        #expect(try await ledger.balance.held == .credits(42))
     }
 
     @Test func `charges it`() async throws {

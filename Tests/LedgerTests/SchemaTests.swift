@@ -94,7 +94,7 @@ import Testing
     /// The tables whose rows are added and never changed.
     static let entries = [
         "reservation", "refusal", "acceptance", "settlement", "correction", "recorded_error", "wallet_reading",
-        "budget_change", "entry_link", "client_request", "task_request", "price",
+        "budget_change", "entry_link", "client_request", "price",
     ]
 
     @Test func `can read entries and add to them, and cannot change them`() async throws {
@@ -119,10 +119,11 @@ import Testing
 
 @Suite(.books) struct `The reports' role` {
     private static let counters = [
-        "wallet_balance", "project", "budget", "budget_counter", "day_total", "month_total", "task_work", "wallet",
+        "wallet_balance", "project", "budget", "budget_counter", "day_total", "month_total", "task_work",
+        "queued_group", "wallet",
     ]
     /// Of these it sees whose they are, and not what was asked for.
-    private static let requests = ["client_request", "task_request"]
+    private static let requests = ["client_request"]
 
     @Test func `can read what reports and proofs need, and nothing else`() async throws {
         let pool = TestDatabase.current.pool(maximumConnections: 1, role: "usage_report")
@@ -136,12 +137,12 @@ import Testing
             #expect(await pool.problem("DELETE FROM \(table)") == "42501", "\(table)")
             #expect(await pool.problem("TRUNCATE \(table)") == "42501", "\(table)")
         }
-        #expect(await pool.problem("SELECT body FROM task_request") == "42501")
+        #expect(await pool.problem("SELECT body FROM client_request") == "42501")
         #expect(await pool.problem("SELECT request_sha256 FROM client_request") == "42501")
     }
 
     @Test func `can read the views that the entries add up in`() async throws {
-        for view in ["task_credits", "entry", "entry_hash"] {
+        for view in ["task_credits", "entry", "entry_hash", "stored_request"] {
             #expect(try await TestDatabase.current.may("usage_report", "SELECT", view))
             #expect(try await !TestDatabase.current.may("usage_report", "INSERT, UPDATE, DELETE", view))
         }
@@ -185,7 +186,7 @@ import Testing
         "UPDATE price SET amount_credits = 1", "DELETE FROM wallet_balance", "DELETE FROM day_total",
         "TRUNCATE day_total", "INSERT INTO reservation_default SELECT * FROM reservation",
         "SELECT FROM settlement_default",
-        "DROP TABLE task_request_default", "ALTER TABLE settlement DETACH PARTITION settlement_default",
+        "DROP TABLE refusal_default", "ALTER TABLE settlement DETACH PARTITION settlement_default",
         "CREATE TABLE mine PARTITION OF refusal FOR VALUES FROM (MINVALUE) TO (MAXVALUE)",
         "SELECT make_partitions(now(), now())",
     ]
@@ -236,8 +237,8 @@ import Testing
 
 private let movers = [
     "accept", "claim", "create_project", "create_wallet", "extend_leases", "known_tasks", "make_partitions",
-    "record_errors",
-    "record_reading", "reserve", "schedule", "seal_days", "set_budget", "settle",
+    "queue_alone", "record_errors",
+    "record_reading", "reserve", "schedule", "seal_days", "set_budget", "settle", "store_request",
 ]
 
 extension ConnectionPool {

@@ -24,6 +24,7 @@ struct Tampering: Sendable, CustomTestStringConvertible {
         "(SELECT task_id FROM settlement WHERE outcome = 'succeeded' ORDER BY entry_number LIMIT 1)"
     private static let openTask = "(SELECT task_id FROM task_work WHERE state = 'accepted' LIMIT 1)"
     private static let queuedTask = "(SELECT task_id FROM task_work WHERE provider_task_id IS NULL LIMIT 1)"
+    private static let queueAlone = "SELECT queue_alone(wallet_id, task_ids) FROM queued_group;"
 
     private static func balance(_ finding: String, _ change: String) -> Tampering {
         Tampering(
@@ -64,7 +65,7 @@ struct Tampering: Sendable, CustomTestStringConvertible {
             """),
         Tampering(
             "wallet_balance", "studio: held_credits",
-            "UPDATE reservation SET amount_credits = amount_credits - 1 WHERE task_id = \(queuedTask)"),
+            "\(queueAlone) UPDATE reservation SET amount_credits = amount_credits - 1 WHERE task_id = \(queuedTask)"),
         Tampering(
             "wallet_balance", "studio: taken less returned",
             "UPDATE acceptance SET reserved_credits = reserved_credits - 1 WHERE task_id = \(openTask)"),
@@ -138,7 +139,19 @@ struct Tampering: Sendable, CustomTestStringConvertible {
             "task_state", "its request was answered with another task",
             "DELETE FROM client_request WHERE task_id = \(endedTask)"),
         Tampering(
-            "task_state", "held, and no worker has it", "DELETE FROM task_work WHERE task_id = \(queuedTask)"),
+            "task_state", "held, and no worker has it",
+            "\(queueAlone) DELETE FROM task_work WHERE task_id = \(queuedTask)"),
+        Tampering("task_state", "held, and no worker has it", "DELETE FROM queued_group"),
+        again(openTask), again(endedTask),
+        Tampering(
+            "task_state", "2 places in the queue",
+            """
+            INSERT INTO queued_group
+            SELECT wallet_id, last_entry_number + 1000, due_at, task_ids FROM queued_group LIMIT 1
+            """),
+        Tampering(
+            "task_state", "in the queue for no reservation",
+            "INSERT INTO queued_group VALUES (\(studio), 1000, now(), ARRAY[gen_random_uuid()])"),
         Tampering(
             "task_state", "settled without a settlement",
             "UPDATE task_work SET state = 'settled' WHERE task_id = \(openTask)"),
@@ -152,6 +165,7 @@ struct Tampering: Sendable, CustomTestStringConvertible {
         Tampering(
             "task_state", "accepted without an acceptance",
             """
+            \(queueAlone)
             UPDATE task_work SET state = 'accepted', first_sent_at = now(), provider_task_id = 'x'
             WHERE task_id = \(queuedTask)
             """),
@@ -160,13 +174,13 @@ struct Tampering: Sendable, CustomTestStringConvertible {
             "UPDATE task_work SET state = 'queued' WHERE task_id = \(openTask)"),
         Tampering(
             "task_state", "in the queue with another hold",
-            "UPDATE task_work SET amount_credits = amount_credits + 1 WHERE task_id = \(queuedTask)"),
+            "\(queueAlone) UPDATE task_work SET amount_credits = amount_credits + 1 WHERE task_id = \(queuedTask)"),
         Tampering(
             "task_state", "in the queue with another acceptance",
             "UPDATE task_work SET reserved_credits = reserved_credits - 1 WHERE task_id = \(openTask)"),
         Tampering(
             "task_state", "accepted without a stored request",
-            "DELETE FROM task_request WHERE task_id = \(endedTask)"),
+            "UPDATE client_request SET body = NULL WHERE task_id = \(endedTask)"),
         Tampering(
             "task_state", "rejected after its acceptance",
             """
@@ -174,6 +188,13 @@ struct Tampering: Sendable, CustomTestStringConvertible {
             WHERE task_id = \(endedTask)
             """),
     ]
+
+    /// A task that a worker has, or has brought to its end, is put among those that none has taken yet.
+    private static func again(_ task: String) -> Tampering {
+        Tampering(
+            "task_state", "to be taken by a worker again",
+            "INSERT INTO queued_group VALUES (\(studio), 1000, now(), ARRAY[\(task)])")
+    }
 
     private static let orphans = [
         orphan("an acceptance of no reservation", endedTask),

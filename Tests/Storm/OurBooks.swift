@@ -117,7 +117,7 @@ struct OurBooks: Sendable {
         JOIN wallet USING (wallet_id)
         JOIN reservation hold USING (wallet_id, task_id)
         JOIN task_credits credits USING (wallet_id, task_id)
-        LEFT JOIN task_request request USING (wallet_id, task_id)
+        LEFT JOIN client_request request USING (wallet_id, task_id)
         LEFT JOIN acceptance taken USING (wallet_id, task_id)
         LEFT JOIN settlement ended USING (wallet_id, task_id)
         ORDER BY 1

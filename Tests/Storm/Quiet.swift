@@ -70,7 +70,10 @@ struct Quiet: Sendable {
             """
             SELECT task_id::text AS id, slug AS wallet, state, coalesce(due_at::text, 'never') AS due,
                    state = 'unknown' AND due_at IS NULL AND NOT leased AS needs_person
-            FROM task_work JOIN wallet USING (wallet_id) ORDER BY 1
+            FROM task_work JOIN wallet USING (wallet_id)
+            UNION ALL
+            SELECT unnest(task_ids)::text, slug, 'queued', due_at::text, false FROM queued_group JOIN wallet USING (wallet_id)
+            ORDER BY 1
             """
         ).map { row in
             OpenTask(

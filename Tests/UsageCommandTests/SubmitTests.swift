@@ -99,7 +99,7 @@ import UsageSQL
             _ = await worker.outcome()
             #expect(outcome.status == 0, "\(outcome.errors)")
             let body = try await world.pool.query(
-                "SELECT convert_from(body, 'UTF8')::jsonb #>> '{params,referenceMediaItems,1,name}' AS name FROM task_request"
+                "SELECT convert_from(body, 'UTF8')::jsonb #>> '{params,referenceMediaItems,1,name}' AS name FROM client_request"
             )
             #expect(try body[0].decode("name", as: String.self) == "last.png")
         }

@@ -68,7 +68,10 @@ extension Story {
 
     /// A worker, and where need be a person, bring everything to its end.
     private func finish(_ telling: inout Telling, in world: World) async throws {
-        let unfinished: Statement = "SELECT count(*) FROM task_work WHERE due_at IS NOT NULL AND state <> 'settled'"
+        let unfinished: Statement = """
+            SELECT count(*) + (SELECT count(*) FROM queued_group)
+            FROM task_work WHERE due_at IS NOT NULL AND state <> 'settled'
+            """
         guard try await world.count(unfinished) > 0 else { return }
         let outcome = try await world.ended(World.worker(), besidePerson: needsPerson)
         if outcome.status != 0 {
@@ -174,6 +177,7 @@ extension World {
                 (SELECT format('%s charged in the end, %s held, %s waiting', sum(charged_credits), sum(held_credits),
                                sum(waiting_credits)) FROM wallet_balance),
                 (SELECT format('%s unfinished', count(*)) FROM task_work WHERE state <> 'settled'),
+                (SELECT format('%s taken by none', coalesce(sum(cardinality(task_ids)), 0)) FROM queued_group),
                 (SELECT format('%s wallets', count(*)) FROM wallet),
                 (SELECT format('%s projects', count(*)) FROM project),
                 (SELECT format('%s prices', count(*)) FROM price),

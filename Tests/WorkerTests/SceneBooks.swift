@@ -56,6 +56,7 @@ extension Scene {
     /// Lets every task be due now, in whoever's hands it is.
     func makeDue() async throws {
         try await pool.execute("UPDATE task_work SET due_at = clock_timestamp() WHERE due_at IS NOT NULL")
+        try await pool.execute("UPDATE queued_group SET due_at = clock_timestamp()")
         try await pool.execute("SELECT pg_notify('usage_work', $1)", "\(ledger.wallet.id)")
     }
 
@@ -64,7 +65,7 @@ extension Scene {
     func standing(of id: TaskID) async throws -> TaskStanding {
         let rows = try await pool.query(
             """
-            SELECT coalesce(credits.outcome, work.state) AS state, charged_credits, released_credits, held_credits
+            SELECT coalesce(credits.outcome, work.state, 'queued') AS state, charged_credits, released_credits, held_credits
             FROM task_credits credits LEFT JOIN task_work work USING (wallet_id, task_id) WHERE task_id = $1
             """, id.uuid)
         let row = try #require(rows.first)
@@ -176,8 +177,9 @@ extension Scene {
             SELECT task_id, taken.provider_task_id, encode(sha256(request.body), 'hex') AS sha256,
                    credits.charged_credits, credits.held_credits, credits.outcome IS NOT NULL AS is_ended
             FROM task_credits credits
-            JOIN task_request request USING (wallet_id, task_id)
+            JOIN client_request request USING (wallet_id, task_id)
             LEFT JOIN acceptance taken USING (wallet_id, task_id)
+            WHERE request.body IS NOT NULL
             """)
         var lines: [String: Line] = [:]
         for row in rows {

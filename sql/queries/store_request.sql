@@ -1,14 +1,3 @@
 -- Completes a task of wallet $1 whose references are uploaded: task id, request body, time. The worker may
--- now send it, however far ahead the caller's clock is.
-WITH stored AS (
-    INSERT INTO task_request (wallet_id, task_id, body)
-    SELECT $1::bigint, task_id, $3::bytea FROM task_work
-    WHERE wallet_id = $1::bigint AND task_id = $2::uuid AND state = 'queued' AND due_at IS NULL
-    ON CONFLICT ON CONSTRAINT task_request_one_per_task DO NOTHING
-    RETURNING task_id
-), due AS (
-    UPDATE task_work SET due_at = least($4::timestamptz, clock_timestamp())
-    WHERE wallet_id = $1::bigint AND task_id = $2::uuid AND EXISTS (SELECT FROM stored)
-    RETURNING task_id
-)
-SELECT due.task_id, pg_notify('usage_work', $1::bigint::text) IS NULL AS woken FROM due;
+-- now send it, however far ahead the caller's clock is. No row: it has a body, or does not wait for one.
+SELECT is_stored FROM store_request($1::bigint, $2::uuid, $3::bytea, $4::timestamptz) AS is_stored WHERE is_stored;

@@ -1,6 +1,9 @@
 -- The states of tasks $2 of wallet $1, in the order asked for: how far each is, and what it is charged once it is settled.
 -- OFFSET 0 keeps the look into the queue one by key for each task (docs/decisions/0010).
-SELECT asked.task_id, coalesce(ended.outcome, work.state) AS state,
+-- What no worker has taken yet has no row in the queue.
+SELECT asked.task_id,
+       coalesce(ended.outcome, work.state, (
+           SELECT 'queued' FROM reservation WHERE reservation.wallet_id = $1::bigint AND reservation.task_id = asked.task_id)) AS state,
        ended.charged_credits + coalesce(later.charged_credits, 0) AS charged_credits, work.due_at
 FROM unnest($2::uuid[]) WITH ORDINALITY AS asked (task_id, place)
 LEFT JOIN settlement ended ON ended.wallet_id = $1::bigint AND ended.task_id = asked.task_id

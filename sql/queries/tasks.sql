@@ -1,6 +1,6 @@
 -- The newest $5 tasks and refusals of wallet $1: of project $2, in state $3, before task $4 (each null: any).
 --
--- Each way of asking looks where few rows are passed over: the unfinished in task_work, the ended by how they ended, those of
+-- Each way of asking looks where few rows are passed over: the unfinished in task_work and queued_group, the ended by how they ended, those of
 -- one project on the days on which it had any. The ids are found first, and all else for these alone.
 WITH found AS (
     (SELECT task_id FROM reservation
@@ -29,6 +29,14 @@ WITH found AS (
          AND ($2::text IS NULL OR project.slug = $2::text)
          AND work.task_id < coalesce($4::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
      ORDER BY work.task_id DESC LIMIT $5::bigint)
+    UNION ALL
+    (SELECT waiting.task_id FROM queued_group, unnest(task_ids) AS waiting (task_id)
+     WHERE $3::text = 'queued' AND wallet_id = $1::bigint
+         AND ($2::text IS NULL OR $2::text = (
+             SELECT project.slug FROM reservation hold JOIN project USING (wallet_id, project_id)
+             WHERE hold.wallet_id = $1::bigint AND hold.task_id = waiting.task_id))
+         AND waiting.task_id < coalesce($4::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+     ORDER BY waiting.task_id DESC LIMIT $5::bigint)
     UNION ALL
     (SELECT of_project.task_id
      FROM (SELECT DISTINCT total.day, total.project_id, wallet.time_zone
@@ -72,7 +80,7 @@ WITH found AS (
     SELECT task_id FROM found ORDER BY task_id DESC LIMIT $5::bigint
 )
 SELECT newest.task_id, project.slug AS project, coalesce(hold.model, turned_away.model) AS model,
-       CASE WHEN hold.task_id IS NULL THEN 'refused' ELSE coalesce(ended.outcome, work.state) END AS state,
+       CASE WHEN hold.task_id IS NULL THEN 'refused' ELSE coalesce(ended.outcome, work.state, 'queued') END AS state,
        coalesce(hold.reserved_at, turned_away.refused_at) AS at,
        coalesce(ended.reserved_credits + later.reserved_credits, taken.reserved_credits, hold.amount_credits, 0) AS reserved_credits,
        coalesce(ended.charged_credits + later.charged_credits, 0) AS charged_credits, taken.provider_task_id,

@@ -1,15 +1,26 @@
 -- Each task has its hold, its request's answer, and a state that the diagram in docs/design.md allows; and each entry belongs
 -- to a task, once.
-WITH problem (wallet_id, task_id, found, expected) AS (
+WITH waiting AS (
+    SELECT wallet_id, unnest(task_ids) AS task_id FROM queued_group
+), problem (wallet_id, task_id, found, expected) AS (
     SELECT task.wallet_id, task.task_id, 'its request was answered with another task', 'this task'
     FROM task
     LEFT JOIN client_request asked ON asked.wallet_id = task.wallet_id AND asked.client_request_id = task.client_request_id
     WHERE asked.task_id IS DISTINCT FROM task.task_id
     UNION ALL
-    SELECT wallet_id, task_id, 'held, and no worker has it', 'a row in task_work'
+    SELECT wallet_id, task_id, 'held, and no worker has it', 'a place in the queue'
     FROM task
     WHERE NOT EXISTS (SELECT FROM settlement ended WHERE (ended.wallet_id, ended.task_id) = (task.wallet_id, task.task_id))
         AND NOT EXISTS (SELECT FROM task_work work WHERE (work.wallet_id, work.task_id) = (task.wallet_id, task.task_id))
+        AND NOT EXISTS (SELECT FROM waiting WHERE (waiting.wallet_id, waiting.task_id) = (task.wallet_id, task.task_id))
+    UNION ALL
+    SELECT wallet_id, task_id, 'to be taken by a worker again', 'one place in the queue'
+    FROM waiting
+    WHERE EXISTS (SELECT FROM task_work work WHERE (work.wallet_id, work.task_id) = (waiting.wallet_id, waiting.task_id))
+        OR EXISTS (SELECT FROM settlement ended WHERE (ended.wallet_id, ended.task_id) = (waiting.wallet_id, waiting.task_id))
+    UNION ALL
+    SELECT wallet_id, task_id, format('%s places in the queue', count(*)), 'one'
+    FROM waiting GROUP BY wallet_id, task_id HAVING count(*) > 1
     UNION ALL
     SELECT work.wallet_id, work.task_id, wrong.found, wrong.expected
     FROM task_work work
@@ -31,7 +42,7 @@ WITH problem (wallet_id, task_id, found, expected) AS (
     UNION ALL
     SELECT wallet_id, task_id, 'accepted without a stored request', 'a stored request'
     FROM acceptance taken
-    WHERE NOT EXISTS (SELECT FROM task_request sent WHERE (sent.wallet_id, sent.task_id) = (taken.wallet_id, taken.task_id))
+    WHERE NOT EXISTS (SELECT FROM stored_request sent WHERE (sent.wallet_id, sent.task_id) = (taken.wallet_id, taken.task_id))
     UNION ALL
     SELECT wallet_id, task_id, 'rejected after its acceptance', 'succeeded or failed'
     FROM settlement ended JOIN acceptance taken USING (wallet_id, task_id)
@@ -49,8 +60,12 @@ WITH problem (wallet_id, task_id, found, expected) AS (
     FROM task_work work
     WHERE NOT EXISTS (SELECT FROM reservation hold WHERE (hold.wallet_id, hold.task_id) = (work.wallet_id, work.task_id))
     UNION ALL
+    SELECT wallet_id, task_id, 'in the queue for no reservation', 'a reservation'
+    FROM waiting
+    WHERE NOT EXISTS (SELECT FROM reservation hold WHERE (hold.wallet_id, hold.task_id) = (waiting.wallet_id, waiting.task_id))
+    UNION ALL
     SELECT wallet_id, task_id, 'a request of no reservation', 'a reservation'
-    FROM task_request sent
+    FROM stored_request sent
     WHERE NOT EXISTS (SELECT FROM reservation hold WHERE (hold.wallet_id, hold.task_id) = (sent.wallet_id, sent.task_id))
     UNION ALL
     SELECT wallet_id, task_id, 'an error of no reservation', 'a reservation'

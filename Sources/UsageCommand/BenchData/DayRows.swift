@@ -22,20 +22,18 @@ struct DayRows {
     }
 
     private func copyTasks(into transaction: Transaction) throws(PostgresError) {
-        try copy("client_request", ["client_request_id", "task_id", "request_sha256"], \.tasks, into: transaction) {
+        try copy(
+            "client_request", ["client_request_id", "task_id", "request_sha256", "body"], \.tasks, into: transaction
+        ) {
             $0.append(name(of: $1.id))
             $0.append($1.id)
             $0.append(fingerprint(of: $1.id))
+            $0.append(InventedModel.all[$1.model].body)
         }
         try copy("client_request", ["client_request_id", "task_id", "request_sha256"], \.refusals, into: transaction) {
             $0.append(name(of: $1.id))
             $0.append($1.id)
             $0.append(fingerprint(of: $1.id))
-        }
-        try copy("task_request", ["task_id", "body", "stored_at"], \.tasks, into: transaction) {
-            $0.append($1.id)
-            $0.append(InventedModel.all[$1.model].body)
-            $0.append($1.submittedAt + 1000)
         }
         try copy(
             "task_work",

@@ -35,12 +35,15 @@ struct Course: Sendable {
         case open
         case wallet
         case task(TaskID)
+        /// What waits in one row with a task.
+        case group(of: TaskID)
 
         fileprivate var lock: PipelineStep? {
             switch self {
             case .open: nil
             case .wallet: PipelineStep("SELECT FROM wallet_balance FOR UPDATE")
             case .task(let id): PipelineStep("SELECT FROM task_work WHERE task_id = $1 FOR UPDATE", id.uuid)
+            case .group(let id): PipelineStep("SELECT FROM queued_group WHERE $1 = ANY (task_ids) FOR UPDATE", id.uuid)
             }
         }
     }

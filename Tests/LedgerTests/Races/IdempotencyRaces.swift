@@ -54,12 +54,8 @@ extension Race {
         rule: "a task gets one body",
         mutants: [
             Mutant(
-                "stores again what is stored", sign: "task_request_",
-                .query(Query.storeRequest, "ON CONFLICT ON CONSTRAINT task_request_one_per_task DO NOTHING", "")),
-            Mutant(
-                "stores again what is stored, and nothing keeps two bodies apart", sign: "bodies: ",
-                .query(Query.storeRequest, "ON CONFLICT ON CONSTRAINT task_request_one_per_task DO NOTHING", ""),
-                .drop(constraint: "task_request_one_per_task", of: "task_request")),
+                "stores again what is stored", sign: "bodies: ",
+                .function("store_request", "AND asked.body IS NULL", ""))
         ]
     ) { round in
         let books = try await round.books()
@@ -71,7 +67,8 @@ extension Race {
             ).isEmpty
         }
         let stored = heat.answers.values.count { $0 }
-        let bodies = try await round.number("SELECT count(*) FROM task_request WHERE wallet_id = $1", of: books)
+        let bodies = try await round.number(
+            "SELECT count(*) FROM client_request WHERE wallet_id = $1 AND body IS NOT NULL", of: books)
         return try await heat.problems
             + unless((stored, bodies) == (1, 1), "bodies: \(bodies) stored, and \(stored) were told so")
             + round.verification()

@@ -6,12 +6,16 @@ import TestDatabase
 @testable import Ledger
 
 extension Race {
-    /// Thirty-three tasks, one of them locked; each of the eight takes four, twice.
+    /// Thirty-three tasks that were taken before, one of them locked.
     static let claims = Race(
         rule: "a due task is leased to one worker, and none waits for another",
         mutants: [
-            Mutant("locks no task", sign: "leased twice", .function("claim", "FOR UPDATE SKIP LOCKED", "")),
-            Mutant("waits for a locked task", sign: "waited", .function("claim", "SKIP LOCKED", "")),
+            Mutant(
+                "locks no task", sign: "leased twice",
+                .function("claim", "LIMIT v_room\n                FOR UPDATE SKIP LOCKED", "LIMIT v_room")),
+            Mutant(
+                "waits for a locked task", sign: "waited",
+                .function("claim", "LIMIT v_room\n                FOR UPDATE SKIP LOCKED", "LIMIT v_room FOR UPDATE")),
             Mutant(
                 "leaves a leased task due", sign: "leased twice",
                 .function("claim", "due_at = excluded.due_at, ", "")),
@@ -20,14 +24,30 @@ extension Race {
         let books = try await round.books()
         let first = try await books.hold(.sample(at: .sample - 60))
         _ = try await books.decide((0..<32).map { _ in .sample() })
-        let heat = try await round.heat(books, behind: .task(first)) { books, _ in
-            try await Array(round.claim(upTo: 4, by: books).keys) + round.claim(upTo: 4, by: books).keys
-        }
-        let leased = Array(heat.answers.values.joined()) + (try await round.claim(by: books).keys)
-        return try await heat.problems + unless(heat.waited == 0, "leases: \(heat.waited) waited")
-            + unless(Set(leased).count == leased.count, "leases: \(leased.count - Set(leased).count) leased twice")
-            + unless(Set(leased).count == 33, "leases: \(33 - Set(leased).count) were lost")
-            + round.verification()
+        try await round.course.owner.execute("SELECT queue_alone(wallet_id, task_ids) FROM queued_group")
+        return try await round.claims(of: 33, behind: .task(first), books)
+    }
+
+    /// The same before any worker has taken one: one of them by itself, eight together, twenty-four together.
+    static let firstClaims = Race(
+        rule: "a task that none has taken yet is leased to one worker, and none waits for another",
+        mutants: [
+            Mutant(
+                "locks no group", sign: "task_work_one_per_task",
+                .function("claim", "LIMIT 1\n                FOR UPDATE SKIP LOCKED", "LIMIT 1")),
+            Mutant(
+                "waits for a locked group", sign: "waited",
+                .function("claim", "LIMIT 1\n                FOR UPDATE SKIP LOCKED", "LIMIT 1 FOR UPDATE")),
+            Mutant(
+                "drops what was not taken", sign: "were lost",
+                .function("claim", "v_group[v_count + 1:]", "v_group[v_count + 2:]")),
+        ]
+    ) { round in
+        let books = try await round.books()
+        let first = try await books.hold()
+        _ = try await books.decide((0..<8).map { _ in .sample() })
+        _ = try await books.decide((0..<24).map { _ in .sample() })
+        return try await round.claims(of: 33, behind: .group(of: first), books)
     }
 
     /// A lease has run out: two take the task over and settle it, while six settle it under the old lease.
@@ -151,7 +171,7 @@ extension Race {
                     "known_tasks", "found.state = 'sending' AND found.leased AND", "false AND")),
             Mutant(
                 "does not mark a task as being sent", sign: "persons: ",
-                .function("claim", "THEN 'sending' ELSE state END", "THEN state ELSE state END")),
+                .function("claim", "'sending', p_lease_until", "'queued', p_lease_until")),
         ]
     ) { round in
         let books = try await round.books()
@@ -166,5 +186,19 @@ extension Race {
         let resolved = heat.answers.values.compactMap(\.self).count { $0 != .beingSent }
         return try await heat.problems + unless(resolved == 0, "persons: \(resolved) ended what was being sent")
             + round.verification()
+    }
+}
+
+extension Round {
+    /// Each of the eight takes four, twice, while one is locked.
+    fileprivate func claims(of count: Int, behind gate: Course.Gate, _ books: Ledger) async throws -> [String] {
+        let heat = try await heat(books, behind: gate) { books, _ in
+            try await Array(claim(upTo: 4, by: books).keys) + claim(upTo: 4, by: books).keys
+        }
+        let leased = Array(heat.answers.values.joined()) + (try await claim(by: books).keys)
+        return try await heat.problems + unless(heat.waited == 0, "leases: \(heat.waited) waited")
+            + unless(Set(leased).count == leased.count, "leases: \(leased.count - Set(leased).count) leased twice")
+            + unless(Set(leased).count == count, "leases: \(count - Set(leased).count) were lost")
+            + verification()
     }
 }

@@ -59,7 +59,7 @@ enum Change: Sendable {
             function("reserve", "FOR UPDATE;", ";"),
             function(
                 "reserve", "held_credits = v_held", "held_credits = b.held_credits + v_held - v_balance.held_credits"),
-        ] + dropLinkKeys
+        ] + dropLinkKeys + [drop(constraint: "queued_group_key", of: "queued_group")]
 
     /// Settling without a lock, on the wallet's row or the task's.
     static let noSettlementLock = [

@@ -37,7 +37,8 @@ import Testing
 extension Race {
     static let all =
         budgets + [
-            lastCredits, takenCredits, takenBeyondHold, gate, readings, sameName, claims, takeover, lostLease, heldRow,
+            lastCredits, takenCredits, takenBeyondHold, gate, readings, sameName, claims, firstClaims, takeover,
+            lostLease, heldRow,
             givenBack, beingSent, settlesOnce, acceptsOnce, acceptedAndReleased, errorOnce, storesOnce, migratesEmpty,
             migratesOnce,
         ]

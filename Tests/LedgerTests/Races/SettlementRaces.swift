@@ -86,6 +86,7 @@ extension Race {
         let books = try await round.books()
         let task = try await books.hold()
         for _ in 1...16 { try await books.hold() }
+        _ = try await round.claim(by: books)
         let heat = try await round.heat(books) { books, racer in
             try await books.accept(
                 [racer < 6 ? "p-1" : "p-2", "p-3"].map {

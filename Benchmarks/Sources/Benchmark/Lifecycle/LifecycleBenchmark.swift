@@ -9,7 +9,7 @@ struct LifecycleBenchmark: Measurement {
     private static let bytes: Statement = """
         SELECT sum(pg_total_relation_size(oid))::bigint / greatest((SELECT count(*) FROM settlement), 1) FROM pg_class
         WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
-            AND relname ~ '^(reservation|task_request|client_request|acceptance|settlement|entry_link)(_default|_\\d{4}_\\d\\d)?$'
+            AND relname ~ '^(reservation|client_request|acceptance|settlement|entry_link)(_default|_\\d{4}_\\d\\d)?$'
         """
 
     func run(_ stage: Stage) async throws -> Report {
