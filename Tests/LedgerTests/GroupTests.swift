@@ -32,6 +32,8 @@ import Testing
         _ body: @escaping @Sendable (_ owner: Connection, _ untilBlocked: () async -> Void) async -> V
     ) async throws -> V {
         let observer = TestDatabase.current.pool(maximumConnections: 1)
+        // Connected before there is something to see, which may be over soon.
+        try await observer.execute("SELECT 1")
         return try await TestDatabase.current.pool(maximumConnections: 1).withConnection {
             (owner) throws(PostgresError) in
             try await owner.execute("BEGIN")

@@ -20,6 +20,9 @@ struct UseOfTen: CustomTestStringConvertible {
         testDescription: "claim",
         sql: "SELECT count(*) FROM claim($1, now(), 10, now() + interval '1 minute', '{}')")
 
+    static let nextDue = UseOfTen(
+        testDescription: "next due", sql: "SELECT count(*) FROM next_due($1) WHERE is_unfinished", rows: 1)
+
     static let extendLeases = UseOfTen(
         testDescription: "extend leases",
         sql: Statement("SELECT count(*) FROM extend_leases($1, \(tasks), \(ten("1::bigint")), now())"))
@@ -130,6 +133,29 @@ private func rowsRead(_ tables: [String], _ transaction: Transaction) throws(Pos
         try await fill(owner)
         let read = try await use.read(["task_work"], in: owner, wallet: ledger.wallet.id)
         #expect(read >= 10 && read <= 50)
+    }
+
+    @Test(arguments: [UseOfTen.claim, .nextDue, .accept(reserved: 42), .settle("settle", expecting: "fenced")])
+    func `is read by its key before anybody took a task, though the statistics say that it is empty`(
+        use: UseOfTen
+    ) async throws {
+        let ledger = try await Ledger.sample(month: 420)
+        for place in 0..<10 { _ = try await ledger.hold(.sample(at: .sample + Double(place))) }
+        let owner = TestDatabase.current.pool(maximumConnections: 1)
+        try await owner.execute("CREATE TABLE few AS SELECT unnest(task_ids) AS task_id FROM queued_group")
+        try await owner.execute(
+            """
+            INSERT INTO queued_group
+            SELECT wallet_id, 1000 + number, now() + interval '1 day', ARRAY[gen_random_uuid()]
+            FROM wallet, generate_series(1, 5000) AS number
+            """)
+        try await owner.execute(
+            """
+            UPDATE pg_class SET reltuples = 0, relpages = greatest(relpages, 100)
+            WHERE oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = 'queued_group'::regclass UNION SELECT 'queued_group'::regclass)
+            """)
+        let read = try await use.read(["queued_group"], in: owner, wallet: ledger.wallet.id)
+        #expect(read >= 1 && read <= 50)
     }
 
     /// Also by plans that a session keeps.

@@ -558,38 +558,36 @@ CREATE FUNCTION queue_alone(p_wallet_id bigint, p_task_ids uuid[]) RETURNS void 
 DECLARE
     v_first uuid := (SELECT given.task_id FROM unnest(p_task_ids) AS given (task_id) ORDER BY given.task_id LIMIT 1);
     v_last  uuid := (SELECT given.task_id FROM unnest(p_task_ids) AS given (task_id) ORDER BY given.task_id DESC LIMIT 1);
-    v_entry bigint;
+    v_holds reservation[];
+    v_entry bigint := 0;
     v_due   timestamptz;
     v_group uuid[];
-    v_alone uuid[];
+    v_rest  uuid[];
 BEGIN
-    FOR v_entry IN
-        SELECT DISTINCT (SELECT waiting.last_entry_number FROM queued_group waiting
-                         WHERE waiting.wallet_id = p_wallet_id AND waiting.last_entry_number >= hold.entry_number
-                         ORDER BY waiting.last_entry_number LIMIT 1) AS last_entry_number
-        FROM unnest(p_task_ids) AS given (task_id), LATERAL (
-            SELECT one.entry_number FROM reservation one
+    v_holds := ARRAY(
+        SELECT hold.of_task
+        FROM (SELECT DISTINCT task_id FROM unnest(p_task_ids) AS named (task_id)) AS given, LATERAL (
+            SELECT one AS of_task, one.entry_number FROM reservation one
             WHERE one.wallet_id = p_wallet_id AND one.task_id = given.task_id AND one.task_id BETWEEN v_first AND v_last OFFSET 0
         ) AS hold
-        ORDER BY last_entry_number
-    LOOP
-        -- A claim of the group is waited for: it may have taken what was in it.
-        SELECT waiting.due_at, waiting.task_ids INTO v_due, v_group
-        FROM queued_group waiting WHERE waiting.wallet_id = p_wallet_id AND waiting.last_entry_number = v_entry FOR UPDATE;
-        v_alone := ARRAY(SELECT given.task_id FROM unnest(v_group) AS given (task_id) WHERE given.task_id = ANY (p_task_ids));
-        CONTINUE WHEN v_alone = '{}';
+        ORDER BY hold.entry_number);
+    FOR i IN 1 .. cardinality(v_holds) LOOP
+        CONTINUE WHEN v_holds[i].entry_number <= v_entry;
+        -- A claim of the group is waited for: it may have taken what was in it, or all of it, and then this is the next one.
+        SELECT waiting.last_entry_number, waiting.due_at, waiting.task_ids INTO v_entry, v_due, v_group
+        FROM queued_group waiting
+        WHERE waiting.wallet_id = p_wallet_id AND waiting.last_entry_number >= v_holds[i].entry_number
+        ORDER BY waiting.last_entry_number LIMIT 1 FOR UPDATE;
+        EXIT WHEN NOT FOUND;
+        v_rest := ARRAY(SELECT given.task_id FROM unnest(v_group) AS given (task_id) WHERE given.task_id <> ALL (p_task_ids));
+        CONTINUE WHEN v_rest = v_group;
         INSERT INTO task_work (wallet_id, task_id, state, due_at, project_id, model, day, amount_credits)
-        SELECT p_wallet_id, given.task_id, 'queued', v_due, hold.project_id, hold.model, hold.day, hold.amount_credits
-        FROM unnest(v_alone) AS given (task_id), LATERAL (
-            SELECT one.project_id, one.model, one.day, one.amount_credits FROM reservation one
-            WHERE one.wallet_id = p_wallet_id AND one.task_id = given.task_id AND one.task_id BETWEEN v_first AND v_last OFFSET 0
-        ) AS hold;
-        IF v_alone = v_group THEN
+        SELECT p_wallet_id, hold.task_id, 'queued', v_due, hold.project_id, hold.model, hold.day, hold.amount_credits
+        FROM unnest(v_holds) AS hold WHERE hold.task_id = ANY (v_group);
+        IF v_rest = '{}' THEN
             DELETE FROM queued_group WHERE wallet_id = p_wallet_id AND last_entry_number = v_entry;
         ELSE
-            UPDATE queued_group
-            SET task_ids = ARRAY(SELECT given.task_id FROM unnest(v_group) AS given (task_id) WHERE given.task_id <> ALL (v_alone))
-            WHERE wallet_id = p_wallet_id AND last_entry_number = v_entry;
+            UPDATE queued_group SET task_ids = v_rest WHERE wallet_id = p_wallet_id AND last_entry_number = v_entry;
         END IF;
     END LOOP;
 END
