@@ -76,7 +76,7 @@ import Testing
 
     @Test func `spoils nothing but an act that cannot be written`() async throws {
         let ledger = try await Ledger.sample()
-        let good = try await ledger.hold()
+        let (good, bad) = (try await ledger.hold(), try await ledger.hold())
         let names = [String(repeating: "x", count: 129), "a\u{0}b", ""] + (0..<100).map { "order-\($0)" }
         let problems = await withTaskGroup { group in
             for name in names {
@@ -84,10 +84,10 @@ import Testing
                     await problem { () throws(LedgerError) in _ = try await ledger.reserve(.sample(named: name)) }
                 }
             }
-            for reserved in [-1, 42] as [Int64] {
+            for (task, reserved) in [(bad, -1), (good, 42)] as [(TaskID, Int64)] {
                 group.addTask {
                     await problem { () throws(LedgerError) in
-                        _ = try await ledger.accept(.sample(of: good, reserved: reserved))
+                        _ = try await ledger.accept(.sample(of: task, reserved: reserved))
                     }
                 }
             }
@@ -95,7 +95,7 @@ import Testing
         }
         #expect(problems.count { $0 == nil } == 101)
         #expect(problems.count { if case .database(let error) = $0 { !error.isTransient } else { false } } == 4)
-        #expect(try await ledger.balance.held == .credits(101 * 42))
+        #expect(try await ledger.balance.held == .credits(102 * 42))
     }
 
     /// Does something while a group is being written that cannot be finished before the owner commits.

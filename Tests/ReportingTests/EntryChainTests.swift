@@ -53,7 +53,8 @@ import UsageReports
         let different: Int64 = try await owner.query(
             """
             SELECT count(*) FROM (
-                SELECT reservation_line(9223372036854775807, n, id, 1, text, 2, 42, 84, at::date, at, later)
+                SELECT reservation_line(9223372036854775807, n, id, 1, to_json(text), 2, 42, 84, to_json(at::date),
+                        to_json(at AT TIME ZONE 'UTC'), to_json(later AT TIME ZONE 'UTC'))
                     IS DISTINCT FROM json_build_array('reservation', 9223372036854775807, n, id, 1, text, 2, 42, 84, at::date,
                         at AT TIME ZONE 'UTC', later AT TIME ZONE 'UTC')::text
                     OR acceptance_line(1, n, id, text, 42, 0, at, later)

@@ -50,6 +50,19 @@ COMMENT ON COLUMN queued_group.task_ids IS 'Those that are still here, in the or
 GRANT SELECT ON queued_group TO usage_service, usage_report;
 GRANT INSERT, UPDATE, DELETE ON queued_group TO usage_service;
 
+-- What the lines of a group share is put into JSON once.
+CREATE FUNCTION reservation_line(
+    wallet_id bigint, entry_number bigint, task_id uuid, project_id bigint, model json, price_id bigint, amount_credits bigint,
+    wallet_held_credits bigint, day json, reserved_at json, recorded_at json
+) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+RETURN concat('["reservation", ', wallet_id, ', ', entry_number, ', "', task_id, '", ', project_id, ', ', model, ', ', price_id, ', ',
+    amount_credits, ', ', wallet_held_credits, ', ', day, ', ', reserved_at, ', ', recorded_at, ']');
+CREATE OR REPLACE FUNCTION entry_line(e reservation) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+RETURN reservation_line(e.wallet_id, e.entry_number, e.task_id, e.project_id, to_json(e.model), e.price_id, e.amount_credits,
+    e.wallet_held_credits, to_json(e.day), to_json(e.reserved_at AT TIME ZONE 'UTC'), to_json(e.recorded_at AT TIME ZONE 'UTC'));
+DROP FUNCTION reservation_line(bigint, bigint, uuid, bigint, text, bigint, bigint, bigint, date, timestamptz, timestamptz);
+COMMENT ON FUNCTION reservation_line IS 'The bytes that stand for a reservation in the hash chain, from its columns, texts and moments (UTC) as JSON.';
+
 -- As before, for a table less.
 CREATE OR REPLACE FUNCTION make_partitions(p_from timestamptz, p_until timestamptz) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
@@ -138,6 +151,9 @@ DECLARE
     v_is_one_moment   boolean;
     v_price_ids       bigint[];   -- of each kind
     v_amounts         bigint[];
+    v_models          json[];     -- as they are in the lines of entries, and what else the lines of a group share
+    v_day_line        json;
+    v_recorded_line   json;
     v_project_ids     bigint[];   -- of each project
     v_last            integer[];  -- where its counters end; they begin after those of the project before
     v_remaining       bigint[];   -- what the tightest of its budgets leaves
@@ -174,8 +190,9 @@ BEGIN
     v_recorded := clock_timestamp();
 
     -- The prices, at the last of the requests' moments: what was asked on one day, with no new price between, is of one moment.
-    SELECT max(moment.day), bool_and(moment.is_one), array_agg(price.price_id), array_agg(price.amount_credits)
-    INTO v_day, v_is_one_moment, v_price_ids, v_amounts
+    SELECT max(moment.day), bool_and(moment.is_one), array_agg(price.price_id), array_agg(price.amount_credits),
+           array_agg(to_json(kind.model))
+    INTO v_day, v_is_one_moment, v_price_ids, v_amounts, v_models
     FROM (
         SELECT asked.last_at, (asked.last_at AT TIME ZONE wallet.time_zone)::date AS day,
                (asked.first_at AT TIME ZONE wallet.time_zone)::date = (asked.last_at AT TIME ZONE wallet.time_zone)::date
@@ -238,6 +255,8 @@ BEGIN
     END LOOP;
     v_left_before := v_remaining;
 
+    v_day_line := to_json(v_day);
+    v_recorded_line := to_json(v_recorded AT TIME ZONE 'UTC');
     -- The decision, in the order in which they came, and the names of those that were decided. Where somebody asks again, only the
     -- first with a name is decided, and only where no answer exists yet: that is the exception, and is met by the key of names.
     LOOP
@@ -261,8 +280,8 @@ BEGIN
                 v_held := v_held + v_amount;
                 v_held_after[i] := v_held;
                 v_lines[v_entry - v_balance.last_entry_number] := reservation_line(p_wallet_id, v_entry, p_task_ids[i],
-                    v_project_ids[v_project], p_models[p_kind_of[i]], v_price_ids[p_kind_of[i]], v_amount, v_held, v_day, p_ats[i],
-                    v_recorded);
+                    v_project_ids[v_project], v_models[p_kind_of[i]], v_price_ids[p_kind_of[i]], v_amount, v_held, v_day_line,
+                    to_json(p_ats[i] AT TIME ZONE 'UTC'), v_recorded_line);
                 CONTINUE;
             END IF;
 

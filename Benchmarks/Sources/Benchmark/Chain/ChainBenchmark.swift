@@ -37,8 +37,8 @@ struct ChainBenchmark: Measurement {
         try await database.owner.execute(
             """
             CREATE OR REPLACE FUNCTION reservation_line(
-                wallet_id bigint, entry_number bigint, task_id uuid, project_id bigint, model text, price_id bigint,
-                amount_credits bigint, wallet_held_credits bigint, day date, reserved_at timestamptz, recorded_at timestamptz
+                wallet_id bigint, entry_number bigint, task_id uuid, project_id bigint, model json, price_id bigint,
+                amount_credits bigint, wallet_held_credits bigint, day json, reserved_at json, recorded_at json
             ) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN ''
             """)
         try await database.owner.execute(
