@@ -22,11 +22,17 @@ import Testing
 
     @Test func `takes no more than asked for, those due longest first`() async throws {
         let ledger = try await Ledger.sample()
+        let later = try await ledger.hold(.sample(at: .sample))
         let first = try await ledger.hold(.sample(at: .sample))
-        let second = try await ledger.hold(.sample(at: .sample + 1))
-        let later = try await ledger.hold(.sample(at: .sample + 2))
+        let second = try await ledger.hold(.sample(at: .sample))
+        let held = try await ledger.claim(upTo: 3, at: .sample, leaseUntil: .late)
+        #expect(held.map(\.id) == [later, first, second])
+        try await ledger.schedule(
+            zip(held, [2, 0, 1]).map {
+                Schedule(taskID: $0.id, leaseToken: $0.leaseToken, state: .queued, dueAt: .sample + $1)
+            })
         let leased = try await ledger.claim(upTo: 2, at: .sample + 5, leaseUntil: .late)
-        #expect(leased.map(\.id) == [first, second])
+        #expect(Set(leased.map(\.id)) == [first, second])
         #expect(try await ledger.claim(upTo: 2, at: .sample + 5, leaseUntil: .late).map(\.id) == [later])
     }
 
@@ -82,6 +88,21 @@ import Testing
         #expect(try await ledger.store(request: Array("{}".utf8), of: task, at: .sample))
         #expect(try await !ledger.store(request: Array("[]".utf8), of: task, at: .sample))
         #expect(try await ledger.lease(task).body == Array("{}".utf8))
+    }
+
+    @Test func `is not completed while a person ends it`() async throws {
+        let ledger = try await Ledger.sample()
+        let task = try await ledger.hold(.sample(body: nil))
+        let ending = Statement(
+            """
+            SELECT FROM settle(\(ledger.wallet.id), ARRAY['\(task)'::uuid], '{NULL}', '{failed}', '{0}', '{NULL}', ARRAY[NULL::jsonb],
+                '{mara}', '{given up}', ARRAY[now()], '{NULL}')
+            """)
+        #expect(
+            try await behind(ending) { try await ledger.store(request: Array("{}".utf8), of: task, at: .sample) }
+                == false)
+        #expect(try await ledger.balance.held == .zero)
+        #expect(try await ledger.claim(upTo: 10, at: .late, leaseUntil: .late).isEmpty)
     }
 
     @Test func `gives each to one of two workers at once`() async throws {

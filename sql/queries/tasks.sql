@@ -1,6 +1,6 @@
 -- The newest $5 tasks and refusals of wallet $1: of project $2, in state $3, before task $4 (each null: any).
 --
--- Each way of asking looks where few rows are passed over: the unfinished in task_work and queued_group, the ended by how they ended, those of
+-- Each way of asking looks where few rows are passed over: the unfinished in the queue, the ended by how they ended, those of
 -- one project on the days on which it had any. The ids are found first, and all else for these alone.
 WITH found AS (
     (SELECT task_id FROM reservation
