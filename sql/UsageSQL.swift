@@ -52,6 +52,7 @@ public enum UsageSQL {
         migration("0046_acceptance_by_key.sql", PackageResources._046_acceptance_by_key_sql),
         migration("0047_wake_apart.sql", PackageResources._047_wake_apart_sql),
         migration("0048_two_rows_a_reservation.sql", PackageResources._048_two_rows_a_reservation_sql),
+        migration("0049_one_answer_a_group.sql", PackageResources._049_one_answer_a_group_sql),
     ]
 
     /// What `usage verify` asks of the entries, by file: the rows that a statement returns are the differences, each with the

@@ -71,10 +71,11 @@ struct Group {
     func answers(_ results: [Rows]) -> [Result<Answer, LedgerError>] {
         var answers = [Result<Answer, LedgerError>](repeating: .success(.done), count: acts.count)
         for (rows, places) in zip(results, places) {
-            for (row, place) in zip(rows, places) {
-                do throws(PostgresError) { answers[place] = try answer(to: acts[place], row) } catch {
-                    answers[place] = .failure(.database(error))
-                }
+            guard let row = rows.first else { continue }
+            do throws(PostgresError) {
+                for (place, answer) in zip(places, try read(row, of: places)) { answers[place] = answer }
+            } catch {
+                for place in places { answers[place] = .failure(.database(error)) }
             }
         }
         return answers
@@ -86,47 +87,81 @@ struct Group {
         steps.append(step(found.acts))
     }
 
-    private func answer(to act: Act, _ row: Row) throws(PostgresError) -> Result<Answer, LedgerError> {
-        switch act {
-        case .reserve(let submission): return try Group.reservation(submission, row)
+    /// Reads the row in which all acts of one statement are answered.
+    private func read(_ row: Row, of places: [Int]) throws(PostgresError) -> [Result<Answer, LedgerError>] {
+        switch acts[places[0]].kind {
+        case .reserve:
+            let decisions = try Decisions(row)
+            return zip(places, decisions.outcomes.indices).map { place, index in
+                guard case .reserve(let submission) = acts[place] else { return .failure(.unreadable) }
+                return decisions.answer(to: submission, at: index)
+            }
         case .accept:
-            guard let outcome = AcceptanceOutcome(rawValue: try row.decode("outcome")) else {
-                return .failure(.unreadable)
+            return try row.decode("outcomes", as: [String].self).map { outcome in
+                AcceptanceOutcome(rawValue: outcome).map { .success(.acceptance($0)) } ?? .failure(.unreadable)
             }
-            return .success(.acceptance(outcome))
         case .settle:
-            guard let outcome = SettlementOutcome(rawValue: try row.decode("outcome")) else {
-                return .failure(.unreadable)
+            return try row.decode("outcomes", as: [String].self).map { outcome in
+                SettlementOutcome(rawValue: outcome).map { .success(.settlement($0)) } ?? .failure(.unreadable)
             }
-            return .success(.settlement(outcome))
-        case .record: return .success(.done)
+        case .record: return []
         }
     }
+}
 
-    private static func reservation(
-        _ submission: TaskSubmission, _ row: Row
-    ) throws(PostgresError) -> Result<Answer, LedgerError> {
-        switch try row.decode("outcome", as: String.self) {
+/// What the guard answers a group of requests, in their order.
+private struct Decisions {
+    let outcomes: [String]
+    private let taskIDs: [UUID?]
+    private let amounts: [Int64?]
+    private let decidedAts: [Date?]
+    /// Nil if nothing was refused.
+    private let reasons: [JSONB?]?
+
+    init(_ row: Row) throws(PostgresError) {
+        outcomes = try row.decode("outcomes")
+        taskIDs = try row.decode("task_ids")
+        amounts = try row.decode("amounts_credits")
+        decidedAts = try row.decode("decided_ats")
+        reasons = try row.decode("reasons")
+        guard
+            [taskIDs.count, amounts.count, decidedAts.count, reasons?.count ?? outcomes.count]
+                .allSatisfy({ $0 == outcomes.count })
+        else { throw PostgresError(reason: .decoding, message: "the answers to a group are not of equal number") }
+    }
+
+    func answer(to submission: TaskSubmission, at index: Int) -> Result<Answer, LedgerError> {
+        let isReserved: Bool
+        switch outcomes[index] {
         case "unknown_project": return .failure(.unknownProject(submission.project))
         case "unpriced": return .failure(.unpriced(model: submission.model))
         case "conflict": return .failure(.clientRequestConflict(submission.clientRequestID))
-        case "reserved":
+        case "reserved": isReserved = true
+        case "refused": isReserved = false
+        default: return .failure(.unreadable)
+        }
+        guard let id = taskIDs[index], let amount = amounts[index], let decidedAt = decidedAts[index] else {
+            return .failure(
+                .database(
+                    PostgresError(
+                        reason: .decoding,
+                        message: "the first answer to \"\(submission.clientRequestID)\" is not in the books any more")))
+        }
+        let (taskID, credits) = (TaskID(id), Credits(amount))
+        if isReserved {
             return .success(
-                .reservation(
-                    .reserved(
-                        Reservation(
-                            taskID: TaskID(try row.decode("task_id")),
-                            amount: Credits(try row.decode("amount_credits")),
-                            reservedAt: try row.decode("decided_at")))))
-        default:
+                .reservation(.reserved(Reservation(taskID: taskID, amount: credits, reservedAt: decidedAt))))
+        }
+        do throws(PostgresError) {
+            guard let given = reasons?[index] else { return .failure(.unreadable) }
             return .success(
                 .reservation(
                     .refused(
                         Refusal(
-                            taskID: TaskID(try row.decode("task_id")),
-                            amount: Credits(try row.decode("amount_credits")),
-                            refusedAt: try row.decode("decided_at"),
-                            reasons: try RefusalReason.list(row.decode("reasons", as: JSONB.self))))))
+                            taskID: taskID, amount: credits, refusedAt: decidedAt,
+                            reasons: try RefusalReason.list(given)))))
+        } catch {
+            return .failure(.database(error))
         }
     }
 }

@@ -38,13 +38,12 @@ struct UseOfTen: CustomTestStringConvertible {
         testDescription: "reserve",
         sql: Statement(
             """
-            SELECT count(*)
+            SELECT cardinality(array_positions(outcomes, 'reserved'))
             FROM (SELECT array_agg(slug) AS slugs FROM project) AS projects,
                  (SELECT array_agg(n) AS numbers, array_agg(overlay(gen_random_uuid()::text PLACING left(task_id::text, 13) FROM 1)) AS ids
                   FROM (SELECT task_id, row_number() OVER (ORDER BY task_id)::integer AS n FROM few) AS numbered) AS asked,
                  LATERAL reserve($1, slugs, '{kling-v2-5-turbo-pro}', ARRAY['{}'::jsonb], numbers, \(ten("1")), ids::uuid[], ids,
                                  \(ten("sha256('{}')")), \(ten("'{}'::bytea")), \(ten("timestamptz '2026-05-12 10:00Z'")))
-            WHERE outcome = 'reserved'
             """))
 
     static func accept(reserved: Int64) -> UseOfTen {
@@ -52,9 +51,8 @@ struct UseOfTen: CustomTestStringConvertible {
             testDescription: "accept with \(reserved) credits",
             sql: Statement(
                 """
-                SELECT count(*) FROM accept($1, \(tasks), (SELECT array_agg('vid_' || task_id) FROM few), \(ten("\(reserved)::bigint")),
-                    \(ten("now()")), \(ten("now()")))
-                WHERE outcome = 'accepted'
+                SELECT cardinality(array_positions(accept($1, \(tasks), (SELECT array_agg('vid_' || task_id) FROM few),
+                    \(ten("\(reserved)::bigint")), \(ten("now()")), \(ten("now()"))), 'accepted'))
                 """))
     }
 
@@ -65,10 +63,9 @@ struct UseOfTen: CustomTestStringConvertible {
             testDescription: description,
             sql: Statement(
                 """
-                SELECT count(*) FROM settle($1, \(tasks), \(ten("1::bigint")), \(ten("'succeeded'::text")), \(ten("42::bigint")),
+                SELECT cardinality(array_positions(settle($1, \(tasks), \(ten("1::bigint")), \(ten("'succeeded'::text")), \(ten("42::bigint")),
                     \(ten("NULL::text")), \(ten("NULL::jsonb")), \(ten("NULL::text")), \(ten("NULL::text")), \(ten("now()")),
-                    \(ten("\(recheck)::timestamptz")))
-                WHERE outcome = '\(outcome)'
+                    \(ten("\(recheck)::timestamptz"))), '\(outcome)'))
                 """))
     }
 
@@ -126,7 +123,8 @@ private func rowsRead(_ tables: [String], _ transaction: Transaction) throws(Pos
         let ledger = try await Ledger.sample(month: 420)
         for place in 0..<10 { _ = try await ledger.hold(.sample(at: .sample + Double(place))) }
         let owner = TestDatabase.current.pool(maximumConnections: 1)
-        try await owner.execute("SELECT queue_alone(wallet_id, task_ids) FROM queued_group")
+        try await owner.execute(
+            "SELECT leave_groups(wallet_id, task_ids), queue_alone(wallet_id, task_ids) FROM queued_group")
         try await owner.execute("CREATE TABLE few AS SELECT task_id FROM task_work")
         try await owner.execute(
             "UPDATE task_work SET leased = true, lease_token = 1, state = 'sending', first_sent_at = now()")
@@ -207,7 +205,8 @@ private func rowsRead(_ tables: [String], _ transaction: Transaction) throws(Pos
         for place in 0..<10 {
             _ = try await ledger.hold(.sample(place == 0 ? "alpha" : "p-\(place)", at: .sample + Double(place)))
         }
-        try await owner.execute("SELECT queue_alone(wallet_id, task_ids) FROM queued_group")
+        try await owner.execute(
+            "SELECT leave_groups(wallet_id, task_ids), queue_alone(wallet_id, task_ids) FROM queued_group")
         try await owner.execute("CREATE TABLE few AS SELECT task_id FROM task_work")
         try await owner.execute("UPDATE task_work SET lease_token = 1")
         try await owner.execute(

@@ -57,11 +57,11 @@ import UsageReports
                         to_json(at AT TIME ZONE 'UTC'), to_json(later AT TIME ZONE 'UTC'))
                     IS DISTINCT FROM json_build_array('reservation', 9223372036854775807, n, id, 1, text, 2, 42, 84, at::date,
                         at AT TIME ZONE 'UTC', later AT TIME ZONE 'UTC')::text
-                    OR acceptance_line(1, n, id, text, 42, 0, at, later)
+                    OR acceptance_line(1, n, id, text, 42, 0, at, to_json(later AT TIME ZONE 'UTC'))
                     IS DISTINCT FROM json_build_array('acceptance', 1, n, id, text, 42, 0, at AT TIME ZONE 'UTC',
                         later AT TIME ZONE 'UTC')::text
-                    OR settlement_line(1, n, id, text, 'person', 42, 42, 0, -42, text, nullif(text, ''), nullif(text, 'plain'),
-                        CASE WHEN n % 2 = 0 THEN jsonb_build_array(text, at) END, at, later)
+                    OR settlement_line(1, n, id, text, '"person"', 42, 42, 0, -42, text, nullif(text, ''), nullif(text, 'plain'),
+                        CASE WHEN n % 2 = 0 THEN jsonb_build_array(text, at) END, at, to_json(later AT TIME ZONE 'UTC'))
                     IS DISTINCT FROM json_build_array('settlement', 1, n, id, text, 'person', 42, 42, 0, -42, text,
                         nullif(text, ''), nullif(text, 'plain'), CASE WHEN n % 2 = 0 THEN jsonb_build_array(text, at) END,
                         at AT TIME ZONE 'UTC', later AT TIME ZONE 'UTC')::text AS differs

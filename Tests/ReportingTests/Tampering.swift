@@ -24,7 +24,8 @@ struct Tampering: Sendable, CustomTestStringConvertible {
         "(SELECT task_id FROM settlement WHERE outcome = 'succeeded' ORDER BY entry_number LIMIT 1)"
     private static let openTask = "(SELECT task_id FROM task_work WHERE state = 'accepted' LIMIT 1)"
     private static let queuedTask = "(SELECT task_id FROM task_work WHERE provider_task_id IS NULL LIMIT 1)"
-    private static let queueAlone = "SELECT queue_alone(wallet_id, task_ids) FROM queued_group;"
+    private static let queueAlone =
+        "SELECT leave_groups(wallet_id, task_ids), queue_alone(wallet_id, task_ids) FROM queued_group;"
 
     private static func balance(_ finding: String, _ change: String) -> Tampering {
         Tampering(

@@ -1,4 +1,2 @@
 -- Books that the provider accepted tasks of wallet $1: task ids, provider task ids, credits taken, times, when to poll.
-SELECT place, outcome
-FROM accept($1::bigint, $2::uuid[], $3::text[], $4::bigint[], $5::timestamptz[], $6::timestamptz[])
-ORDER BY place;
+SELECT accept($1::bigint, $2::uuid[], $3::text[], $4::bigint[], $5::timestamptz[], $6::timestamptz[]) AS outcomes;

@@ -28,7 +28,7 @@ struct Ceiling: Sendable {
         let begin = "\\set turn :turn + 1\n"
         acts = try Pgbench(
             begin
-                + statements.map { "SELECT answer.* \(made), \($0.call) AS answer ORDER BY answer.place;\n" }.joined(),
+                + statements.map { "SELECT answer.* \(made), \($0.call) AS answer;\n" }.joined(),
             clients: clients, on: books.database)
         arraysAlone = try Pgbench(
             begin
