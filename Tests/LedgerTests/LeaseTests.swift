@@ -2,6 +2,7 @@ import Accounting
 import Foundation
 import Ledger
 import Postgres
+import Reporting
 import TestDatabase
 import Testing
 
@@ -70,6 +71,41 @@ import Testing
         #expect(try await ledger.resolve(held[1], charged: 0) == .settled)
         #expect(try await ledger.claim(upTo: 10, at: .sample, leaseUntil: .late).map(\.id) == [held[0], held[2]])
         #expect(try await ledger.balance.held == .credits(84))
+    }
+
+    @Test func `does not find what the provider took before anyone did, and finds what it did not`() async throws {
+        let ledger = try await Ledger.sample()
+        let held = try await ledger.decide((0..<6).map { _ in .sample() }).compactMap(\.reservation?.taskID)
+        // One has a row in the queue, the others wait in the group; the provider's task of the first is given twice.
+        #expect(try await ledger.claim(upTo: 1, at: .sample, leaseUntil: .late).map(\.id) == [held[0]])
+        let outcomes = try await ledger.accept([
+            .sample(of: held[3], as: "p-3"), .sample(of: held[0], as: "p-0"), .sample(of: held[4], as: "p-0"),
+            .sample(of: held[1], as: "p-1"), .sample(of: held[1], as: "p-1"), .sample(of: held[2], as: "p-2"),
+        ])
+        #expect(
+            outcomes == [.accepted, .accepted, .providerTaskOfAnother, .accepted, .alreadyAccepted, .accepted])
+        for task in held[..<4] { #expect(try await ledger.task(task)?.summary.state == "accepted") }
+        for task in held[4...] { #expect(try await ledger.task(task)?.summary.state == "queued") }
+        #expect(try await ledger.settle(held[2], 1, .succeeded, charged: 42) == .settled)
+        let due = try await ledger.claim(upTo: 10, at: .sample, leaseUntil: .late).filter { $0.providerTaskID == nil }
+        #expect(Set(due.map(\.id)) == Set(held[4...]))
+        #expect(due.allSatisfy { $0.leaseToken == 1 && $0.attempts == 1 && $0.body != nil })
+        #expect(try await Verification.run(on: TestDatabase.current.pool(maximumConnections: 1)) == [])
+    }
+
+    @Test func `finds what somebody tried to end under a lease that nobody has`() async throws {
+        let ledger = try await Ledger.sample()
+        let held = try await ledger.decide((0..<4).map { _ in .sample() }).compactMap(\.reservation?.taskID)
+        let outcomes = try await ledger.settle([
+            .sample(of: held[2], 7, .succeeded, charged: 42), .sample(of: held[1], 7, .succeeded, charged: 42),
+            .sample(of: held[1], 0, .rejected, charged: 0), .sample(of: held[2], 8, .failed, charged: 0),
+        ])
+        #expect(outcomes == [.fenced, .fenced, .settled, .fenced])
+        #expect(try await ledger.task(held[2])?.dueAt == .sample)
+        let due = try await ledger.claim(upTo: 10, at: .sample, leaseUntil: .late)
+        #expect(Set(due.map(\.id)) == [held[0], held[2], held[3]])
+        #expect(try await ledger.balance.held == .credits(3 * 42))
+        #expect(try await Verification.run(on: TestDatabase.current.pool(maximumConnections: 1)) == [])
     }
 
     @Test func `takes nothing that is not due`() async throws {
