@@ -8,8 +8,8 @@ import UsageSQL
     import Foundation
 #endif
 
-/// One thing for the books, as it waits for its group.
-enum Act: Sendable {
+/// One thing for the books, as it waits for its group; kept in one place, as it is handed on several times.
+indirect enum Act: Sendable {
     case reserve(TaskSubmission)
     case accept(Acceptance)
     case settle(Settlement)
