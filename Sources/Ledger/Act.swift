@@ -67,13 +67,17 @@ struct Group {
         }
     }
 
-    /// The answers of the acts, in the order in which they were given; one that cannot be read spoils no other.
+    /// The answers of the acts, in the order in which they were given; one that is not in the books any more spoils no other.
     func answers(_ results: [Rows]) -> [Result<Answer, LedgerError>] {
         var answers = [Result<Answer, LedgerError>](repeating: .success(.done), count: acts.count)
         for (rows, places) in zip(results, places) {
             guard let row = rows.first else { continue }
             do throws(PostgresError) {
-                for (place, answer) in zip(places, try read(row, of: places)) { answers[place] = answer }
+                let found = try read(row, of: places)
+                guard found.count == places.count else {
+                    throw PostgresError(reason: .decoding, message: "a group was answered as one of another size")
+                }
+                for (place, answer) in zip(places, found) { answers[place] = answer }
             } catch {
                 for place in places { answers[place] = .failure(.database(error)) }
             }
@@ -104,7 +108,7 @@ struct Group {
             return try row.decode("outcomes", as: [String].self).map { outcome in
                 SettlementOutcome(rawValue: outcome).map { .success(.settlement($0)) } ?? .failure(.unreadable)
             }
-        case .record: return []
+        case .record: return places.map { _ in .success(.done) }
         }
     }
 }
@@ -145,7 +149,8 @@ private struct Decisions {
                 .database(
                     PostgresError(
                         reason: .decoding,
-                        message: "the first answer to \"\(submission.clientRequestID)\" is not in the books any more")))
+                        message: "the first answer to this client_request_id is not in the books any more; "
+                            + "use a new one for a new request")))
         }
         let (taskID, credits) = (TaskID(id), Credits(amount))
         if isReserved {

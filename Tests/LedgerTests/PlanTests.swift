@@ -124,7 +124,7 @@ private func rowsRead(_ tables: [String], _ transaction: Transaction) throws(Pos
         for place in 0..<10 { _ = try await ledger.hold(.sample(at: .sample + Double(place))) }
         let owner = TestDatabase.current.pool(maximumConnections: 1)
         try await owner.execute(
-            "SELECT leave_groups(wallet_id, task_ids), queue_alone(wallet_id, task_ids) FROM queued_group")
+            "SELECT leave_groups(wallet_id, task_ids), queue_again(wallet_id, task_ids) FROM queued_group")
         try await owner.execute("CREATE TABLE few AS SELECT task_id FROM task_work")
         try await owner.execute(
             "UPDATE task_work SET leased = true, lease_token = 1, state = 'sending', first_sent_at = now()")
@@ -206,7 +206,7 @@ private func rowsRead(_ tables: [String], _ transaction: Transaction) throws(Pos
             _ = try await ledger.hold(.sample(place == 0 ? "alpha" : "p-\(place)", at: .sample + Double(place)))
         }
         try await owner.execute(
-            "SELECT leave_groups(wallet_id, task_ids), queue_alone(wallet_id, task_ids) FROM queued_group")
+            "SELECT leave_groups(wallet_id, task_ids), queue_again(wallet_id, task_ids) FROM queued_group")
         try await owner.execute("CREATE TABLE few AS SELECT task_id FROM task_work")
         try await owner.execute("UPDATE task_work SET lease_token = 1")
         try await owner.execute(

@@ -238,7 +238,7 @@ import Testing
 private let movers = [
     "accept", "claim", "create_project", "create_wallet", "extend_leases", "known_tasks", "leave_groups",
     "make_partitions",
-    "queue_alone", "record_errors",
+    "queue_again", "record_errors",
     "record_reading", "reserve", "schedule", "seal_days", "set_budget", "settle", "store_request",
 ]
 

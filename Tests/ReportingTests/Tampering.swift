@@ -24,8 +24,8 @@ struct Tampering: Sendable, CustomTestStringConvertible {
         "(SELECT task_id FROM settlement WHERE outcome = 'succeeded' ORDER BY entry_number LIMIT 1)"
     private static let openTask = "(SELECT task_id FROM task_work WHERE state = 'accepted' LIMIT 1)"
     private static let queuedTask = "(SELECT task_id FROM task_work WHERE provider_task_id IS NULL LIMIT 1)"
-    private static let queueAlone =
-        "SELECT leave_groups(wallet_id, task_ids), queue_alone(wallet_id, task_ids) FROM queued_group;"
+    private static let queueAgain =
+        "SELECT leave_groups(wallet_id, task_ids), queue_again(wallet_id, task_ids) FROM queued_group;"
 
     private static func balance(_ finding: String, _ change: String) -> Tampering {
         Tampering(
@@ -66,7 +66,7 @@ struct Tampering: Sendable, CustomTestStringConvertible {
             """),
         Tampering(
             "wallet_balance", "studio: held_credits",
-            "\(queueAlone) UPDATE reservation SET amount_credits = amount_credits - 1 WHERE task_id = \(queuedTask)"),
+            "\(queueAgain) UPDATE reservation SET amount_credits = amount_credits - 1 WHERE task_id = \(queuedTask)"),
         Tampering(
             "wallet_balance", "studio: taken less returned",
             "UPDATE acceptance SET reserved_credits = reserved_credits - 1 WHERE task_id = \(openTask)"),
@@ -141,7 +141,7 @@ struct Tampering: Sendable, CustomTestStringConvertible {
             "DELETE FROM client_request WHERE task_id = \(endedTask)"),
         Tampering(
             "task_state", "held, and no worker has it",
-            "\(queueAlone) DELETE FROM task_work WHERE task_id = \(queuedTask)"),
+            "\(queueAgain) DELETE FROM task_work WHERE task_id = \(queuedTask)"),
         Tampering("task_state", "held, and no worker has it", "DELETE FROM queued_group"),
         again(openTask), again(endedTask),
         Tampering(
@@ -166,7 +166,7 @@ struct Tampering: Sendable, CustomTestStringConvertible {
         Tampering(
             "task_state", "accepted without an acceptance",
             """
-            \(queueAlone)
+            \(queueAgain)
             UPDATE task_work SET state = 'accepted', first_sent_at = now(), provider_task_id = 'x'
             WHERE task_id = \(queuedTask)
             """),
@@ -175,7 +175,7 @@ struct Tampering: Sendable, CustomTestStringConvertible {
             "UPDATE task_work SET state = 'queued' WHERE task_id = \(openTask)"),
         Tampering(
             "task_state", "in the queue with another hold",
-            "\(queueAlone) UPDATE task_work SET amount_credits = amount_credits + 1 WHERE task_id = \(queuedTask)"),
+            "\(queueAgain) UPDATE task_work SET amount_credits = amount_credits + 1 WHERE task_id = \(queuedTask)"),
         Tampering(
             "task_state", "in the queue with another acceptance",
             "UPDATE task_work SET reserved_credits = reserved_credits - 1 WHERE task_id = \(openTask)"),

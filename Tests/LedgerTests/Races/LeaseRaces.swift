@@ -25,7 +25,7 @@ extension Race {
         let first = try await books.hold(.sample(at: .sample - 60))
         _ = try await books.decide((0..<32).map { _ in .sample() })
         try await round.course.owner.execute(
-            "SELECT leave_groups(wallet_id, task_ids), queue_alone(wallet_id, task_ids) FROM queued_group")
+            "SELECT leave_groups(wallet_id, task_ids), queue_again(wallet_id, task_ids) FROM queued_group")
         return try await round.claims(of: 33, behind: .task(first), books)
     }
 
