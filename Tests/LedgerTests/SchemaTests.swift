@@ -237,9 +237,8 @@ import Testing
 
 private let movers = [
     "accept", "claim", "create_project", "create_wallet", "extend_leases", "known_tasks", "leave_groups",
-    "make_partitions",
-    "queue_again", "record_errors",
-    "record_reading", "reserve", "schedule", "seal_days", "set_budget", "settle", "store_request",
+    "make_partitions", "queue_again", "record_errors", "record_reading", "reserve", "schedule", "seal_days",
+    "set_budget", "settle", "store_request",
 ]
 
 extension ConnectionPool {

@@ -537,7 +537,7 @@ CREATE FUNCTION accept(
 DECLARE
     v_count       integer := cardinality(p_task_ids);
     v_recorded    timestamptz;
-    v_recorded_line json;
+    v_recorded_line json;     -- the same, as it is in the lines of entries
     v_before      bigint;     -- the last entry's number before, and after
     v_entry       bigint;
     v_known       known_task[];
@@ -652,8 +652,8 @@ BEGIN
         INSERT INTO task_work (wallet_id, task_id, state, due_at, lease_token, first_sent_at, accepted_at, provider_task_id,
                                project_id, model, day, amount_credits, reserved_credits)
         SELECT p_wallet_id, p_task_ids[i], CASE WHEN (v_known[i]).ended_as IS NULL THEN 'accepted' ELSE 'settled' END, p_due_ats[i],
-               coalesce((v_known[i]).lease_token + 1, v_numbers[i]), p_accepted_ats[i], p_accepted_ats[i], p_provider_task_ids[i], (v_known[i]).project_id,
-               (v_known[i]).model, (v_known[i]).day, (v_known[i]).amount_credits, v_taken[i]
+               coalesce((v_known[i]).lease_token + 1, v_numbers[i]), p_accepted_ats[i], p_accepted_ats[i], p_provider_task_ids[i],
+               (v_known[i]).project_id, (v_known[i]).model, (v_known[i]).day, (v_known[i]).amount_credits, v_taken[i]
         FROM generate_series(1, v_count) AS i WHERE v_numbers[i] IS NOT NULL AND (v_known[i]).queue_row IS NULL;
     END IF;
     IF v_is_changed THEN
@@ -707,7 +707,7 @@ CREATE FUNCTION settle(
 DECLARE
     v_count        integer := cardinality(p_task_ids);
     v_recorded     timestamptz;
-    v_recorded_line json;
+    v_recorded_line json;      -- the same, as it is in the lines of entries
     v_before       bigint;     -- the last entry's number before, and after
     v_entry        bigint;
     v_is_repeated  boolean;
@@ -791,8 +791,8 @@ BEGIN
                                     ELSE p_charged[i] - v_task.amount_credits END;
             v_rechecks[i] := p_recheck_ats[i] IS NOT NULL AND v_task.provider_task_id IS NOT NULL;
             v_lines[v_entry - v_before] := settlement_line(p_wallet_id, v_entry, p_task_ids[i], p_outcomes[i],
-                CASE WHEN p_resolved_bys[i] IS NULL THEN '"provider"'::json ELSE '"person"' END, v_charged[i] + v_released[i], v_charged[i],
-                v_released[i], v_difference[i], p_error_codes[i], p_resolved_bys[i], p_reasons[i], p_result_urls[i],
+                CASE WHEN p_resolved_bys[i] IS NULL THEN '"provider"'::json ELSE '"person"' END,
+                v_charged[i] + v_released[i], v_charged[i], v_released[i], v_difference[i], p_error_codes[i], p_resolved_bys[i], p_reasons[i], p_result_urls[i],
                 p_settled_ats[i], v_recorded_line);
             IF v_task.reserved_credits IS NULL THEN
                 v_all_waited := v_all_waited + v_held;
