@@ -11,7 +11,7 @@ struct Benchmark: AsyncParsableCommand {
     static let all: [any Measurement] = [
         ReserveBenchmark.oneCaller, ReserveBenchmark.fiftyCallers, ReserveBenchmark.thousandCallers,
         ReserveBenchmark.thousandProjects, WalletsBenchmark(), ProcessesBenchmark(),
-        SettleBenchmark(), LifecycleBenchmark(), ChainBenchmark(),
+        SettleBenchmark(), LifecycleBenchmark.brief, LifecycleBenchmark.whole, ChainBenchmark(),
         ReportBenchmark.million, ReportBenchmark.tenMillion, ExportBenchmark(), StartBenchmark(),
         QueueBenchmark(), WorkerBenchmark(),
     ]

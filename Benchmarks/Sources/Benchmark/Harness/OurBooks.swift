@@ -69,11 +69,11 @@ final class OurBooks: Sendable {
         return reservation.taskID
     }
 
-    /// Holds credits for one task, books that the provider took it, and that it succeeded.
-    func live() async throws {
+    /// Holds credits for one task, books where it is wanted that the provider took it, and that it succeeded.
+    func live(accepted isTaken: Bool) async throws {
         let task = try await reserve()
-        try await accept(task)
-        try await settle(task)
+        if isTaken { try await accept(task) }
+        try await settle(task, leaseToken: isTaken ? 1 : 0)
     }
 
     /// Books that the provider took a task.
@@ -86,11 +86,11 @@ final class OurBooks: Sendable {
         guard accepted == .accepted else { throw Mistake("An acceptance was answered with \(accepted.rawValue).") }
     }
 
-    /// Books that an accepted task succeeded.
-    func settle(_ task: TaskID) async throws {
+    /// Books that a task succeeded; an acceptance has added 1 to its lease token.
+    func settle(_ task: TaskID, leaseToken: Int64 = 1) async throws {
         let ended = try await ledger.settle(
             Settlement(
-                taskID: task, leaseToken: 1, outcome: .succeeded, charged: Credits(Self.price),
+                taskID: task, leaseToken: leaseToken, outcome: .succeeded, charged: Credits(Self.price),
                 resultURLs: ["https://cdn.rivya.ai/\(task).mp4"], settledAt: Date()))
         guard ended == .settled else { throw Mistake("A settlement was answered with \(ended.rawValue).") }
         settled.add(1, ordering: .relaxed)

@@ -7,7 +7,10 @@ import Postgres
 /// All arrays are constants but the ids, the projects and what has the ids in it. Making those is measured apart and taken off.
 struct Ceiling: Sendable {
     /// What an operation of it is; to settle is for the same turns as to accept.
-    enum Act { case reserve, accept, settle, live }
+    enum Act: Equatable {
+        case reserve, accept, settle
+        case live(accepted: Bool)
+    }
 
     let books: OurBooks
     private let act: Act
@@ -21,8 +24,9 @@ struct Ceiling: Sendable {
             switch act {
             case .reserve: [Self.reserve(books)]
             case .accept: [Self.reserve(books), Self.accept(books)]
-            case .settle: [Self.settle(books)]
-            case .live: [Self.reserve(books), Self.accept(books), Self.settle(books)]
+            case .settle: [Self.settle(books, accepted: true)]
+            case .live(true): [Self.reserve(books), Self.accept(books), Self.settle(books, accepted: true)]
+            case .live(false): [Self.reserve(books), Self.settle(books, accepted: false)]
             }
         let made = "FROM (\(Self.arrays(projects: books.projects.count))) AS made"
         let begin = "\\set turn :turn + 1\n"
@@ -75,10 +79,11 @@ struct Ceiling: Sendable {
         return (call, ["uuids", "provider_ids"])
     }
 
-    private static func settle(_ books: OurBooks) -> Statement {
+    private static func settle(_ books: OurBooks, accepted: Bool) -> Statement {
         let nothing = filled("NULL::text")
+        let lease = filled(accepted ? "1::bigint" : "0::bigint")
         let call = """
-            settle(\(books.ledger.wallet.id)::bigint, made.uuids, \(filled("1::bigint")), \(filled("'succeeded'::text")),
+            settle(\(books.ledger.wallet.id)::bigint, made.uuids, \(lease), \(filled("'succeeded'::text")),
                 \(filled("\(OurBooks.price)::bigint")), \(nothing), made.urls, \(nothing), \(nothing), \(filled("now()")),
                 \(filled("NULL::timestamptz")))
             """
@@ -95,7 +100,7 @@ struct Ceiling: Sendable {
         var sample = try await acts.run(
             seconds: round.seconds, variables: variables, turns: turns, operationsEach: batch)
         if act != .settle { books.count(reserved: sample.operations) }
-        if act == .settle || act == .live { books.count(settled: sample.operations) }
+        if act != .reserve && act != .accept { books.count(settled: sample.operations) }
         let making = try await arraysAlone.run(seconds: 1, variables: variables)
         let share = making.seconds / Double(making.operations) * Double(sample.operations / batch)
         sample.seconds -= min(share, sample.seconds / 2)

@@ -71,14 +71,16 @@ final class NaiveBooks: Sendable {
             """, clients: clients, on: database)
     }
 
-    /// A reservation, its acceptance and its settlement, in three transactions.
-    func lifecycle(clients: Int) throws -> Pgbench {
-        try Pgbench(
-            reservation + """
-                UPDATE naive.reservation SET state = 'accepted', provider_task_id = 'vid_' || reservation_id
-                WHERE reservation_id = :reservation_id AND state = 'reserved';
-                \(settlement)
-                """, clients: clients, on: database)
+    /// A reservation and its settlement, and where it is wanted the acceptance between them, each a transaction.
+    func lifecycle(clients: Int, accepted: Bool) throws -> Pgbench {
+        let acceptance = """
+            UPDATE naive.reservation SET state = 'accepted', provider_task_id = 'vid_' || reservation_id
+            WHERE reservation_id = :reservation_id AND state = 'reserved';
+
+            """
+        return try Pgbench(
+            reservation + (accepted ? acceptance : "") + settlement(of: accepted ? "accepted" : "reserved"),
+            clients: clients, on: database)
     }
 
     /// The settlement of a reservation of `accepted(count:)`, of which `:first` is the first.
@@ -88,7 +90,7 @@ final class NaiveBooks: Sendable {
             \\set project 1
             \\set reservation_id :first + :client_id
             \\set first :first + \(clients)
-            \(settlement)
+            \(settlement(of: "accepted"))
             """, clients: clients, on: database)
     }
 
@@ -113,13 +115,13 @@ final class NaiveBooks: Sendable {
         return Int(first)
     }
 
-    private var settlement: String {
+    private func settlement(of state: String) -> String {
         """
         BEGIN;
         UPDATE naive.wallet SET held = held - 42, charged = charged + 42 WHERE wallet_id = 1;
         UPDATE naive.budget SET held = held - 42, charged = charged + 42 WHERE project_id = :project;
         UPDATE naive.reservation SET state = 'succeeded', charged = 42, settled_at = now()
-        WHERE reservation_id = :reservation_id AND state = 'accepted';
+        WHERE reservation_id = :reservation_id AND state = '\(state)';
         COMMIT;
 
         """
