@@ -87,7 +87,7 @@ final class OurBooks: Sendable {
     }
 
     /// Books that a task succeeded; an acceptance has added 1 to its lease token.
-    func settle(_ task: TaskID, leaseToken: Int64 = 1) async throws {
+    func settle(_ task: TaskID, leaseToken: Int64) async throws {
         let ended = try await ledger.settle(
             Settlement(
                 taskID: task, leaseToken: leaseToken, outcome: .succeeded, charged: Credits(Self.price),

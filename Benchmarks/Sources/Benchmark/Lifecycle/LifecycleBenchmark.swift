@@ -4,7 +4,7 @@ import Postgres
 struct LifecycleBenchmark: Measurement {
     /// With nothing between them.
     static let brief = LifecycleBenchmark(name: "reserve-settle", acts: "reserve and settle", isAccepted: false)
-    /// With the acceptance between them, as a worker has it.
+    /// With the acceptance between them, of a task that no worker has claimed.
     static let whole = LifecycleBenchmark(name: "lifecycle", acts: "reserve, accept and settle", isAccepted: true)
 
     let name: String
@@ -26,7 +26,8 @@ struct LifecycleBenchmark: Measurement {
         let naive = try await NaiveBooks.make(in: database)
         let script = try naive.lifecycle(clients: 50, accepted: isAccepted)
         let books = try await OurBooks.make("ceiling", in: database)
-        let ceiling = try Ceiling(of: .live(accepted: isAccepted), books)
+        let ceiling = try Ceiling(
+            of: isAccepted ? [.reserve, .accept, .settle(leaseToken: 1)] : [.reserve, .settle(leaseToken: 0)], books)
         let series = try await stage.interleave([
             Stage.Part("ours") { round in
                 let last = try await ours.lastEntry()

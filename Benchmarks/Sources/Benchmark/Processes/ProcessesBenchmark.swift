@@ -15,7 +15,7 @@ struct ProcessesBenchmark: Measurement {
         let database = try await stage.server.database(name)
         let ours = try await OurBooks.make("ours", in: database)
         let books = try await OurBooks.make("ceiling", in: database)
-        let ceiling = try Ceiling(of: .reserve, books, clients: 4)
+        let ceiling = try Ceiling(of: [.reserve], books, clients: 4)
         let series = try await stage.interleave([
             Stage.Part("one process") { try await reserve(ours, $0, split: [50]) },
             Stage.Part("4 processes, 50 callers in all") { try await reserve(ours, $0, split: Self.split) },

@@ -4,7 +4,7 @@ struct ExportBenchmark: Measurement {
     let summary = "a month's tasks as CSV into a file, about 400,000 rows, beside psql's \\copy of the same query"
 
     func run(_ stage: Stage) async throws -> Report {
-        let books = try await GrownBooks.make(name, tasks: 900_000, months: 3, on: stage)
+        let books = try await GrownBooks.make(name, tasks: 1_200_000, months: 3, on: stage)
         var problems = try await books.database.verify()
         let folder = try ScratchFolder()
         let (ours, theirs) = (folder.file("ours.csv"), folder.file("theirs.csv"))

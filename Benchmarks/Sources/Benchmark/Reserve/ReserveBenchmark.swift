@@ -57,7 +57,7 @@ struct ReserveBenchmark: Measurement {
         let naive = try await NaiveBooks.make(projects: projects, in: database)
         let script = try naive.reserve(clients: naiveClients)
         let books = try await OurBooks.make("ceiling", projects: projects, in: database)
-        let ceiling = try Ceiling(of: .reserve, books)
+        let ceiling = try Ceiling(of: [.reserve], books)
         var parts = [
             Stage.Part("ours") { try await ours.reserve(callers: callers, $0) },
             Stage.Part("naive") { try await naive.run(script, $0) },

@@ -6,31 +6,33 @@ import Postgres
 ///
 /// All arrays are constants but the ids, the projects and what has the ids in it. Making those is measured apart and taken off.
 struct Ceiling: Sendable {
-    /// What an operation of it is; to settle is for the same turns as to accept.
-    enum Act: Equatable {
-        case reserve, accept, settle
-        case live(accepted: Bool)
+    /// What a group of them does.
+    enum Act {
+        case reserve, accept
+        case settle(leaseToken: Int)
     }
 
     let books: OurBooks
-    private let act: Act
-    private let acts: Pgbench
+    private let reserves: Bool
+    private let settles: Bool
+    private let calls: Pgbench
     private let arraysAlone: Pgbench
 
-    init(of act: Act, _ books: OurBooks, clients: Int = 1) throws {
+    /// - Parameter acts: What an operation is, in this order, each for the whole batch.
+    init(of acts: [Act], _ books: OurBooks, clients: Int = 1) throws {
         self.books = books
-        self.act = act
-        let statements =
+        reserves = acts.contains { if case .reserve = $0 { true } else { false } }
+        settles = acts.contains { if case .settle = $0 { true } else { false } }
+        let statements = acts.map { act in
             switch act {
-            case .reserve: [Self.reserve(books)]
-            case .accept: [Self.reserve(books), Self.accept(books)]
-            case .settle: [Self.settle(books, accepted: true)]
-            case .live(true): [Self.reserve(books), Self.accept(books), Self.settle(books, accepted: true)]
-            case .live(false): [Self.reserve(books), Self.settle(books, accepted: false)]
+            case .reserve: Self.reserve(books)
+            case .accept: Self.accept(books)
+            case .settle(let leaseToken): Self.settle(books, leaseToken: leaseToken)
             }
+        }
         let made = "FROM (\(Self.arrays(projects: books.projects.count))) AS made"
         let begin = "\\set turn :turn + 1\n"
-        acts = try Pgbench(
+        calls = try Pgbench(
             begin
                 + statements.map { "SELECT answer.* \(made), \($0.call) AS answer;\n" }.joined(),
             clients: clients, on: books.database)
@@ -79,9 +81,9 @@ struct Ceiling: Sendable {
         return (call, ["uuids", "provider_ids"])
     }
 
-    private static func settle(_ books: OurBooks, accepted: Bool) -> Statement {
+    private static func settle(_ books: OurBooks, leaseToken: Int) -> Statement {
         let nothing = filled("NULL::text")
-        let lease = filled(accepted ? "1::bigint" : "0::bigint")
+        let lease = filled("\(leaseToken)::bigint")
         let call = """
             settle(\(books.ledger.wallet.id)::bigint, made.uuids, \(lease), \(filled("'succeeded'::text")),
                 \(filled("\(OurBooks.price)::bigint")), \(nothing), made.urls, \(nothing), \(nothing), \(filled("now()")),
@@ -97,10 +99,10 @@ struct Ceiling: Sendable {
     /// - Parameter turns: How many batches, if not for the time of the round.
     func run(_ round: Stage.Round, batch: Int, turns: Int? = nil) async throws -> Sample {
         let variables = ["batch": batch, "turn": round.number * 2_000_000]
-        var sample = try await acts.run(
+        var sample = try await calls.run(
             seconds: round.seconds, variables: variables, turns: turns, operationsEach: batch)
-        if act != .settle { books.count(reserved: sample.operations) }
-        if act != .reserve && act != .accept { books.count(settled: sample.operations) }
+        if reserves { books.count(reserved: sample.operations) }
+        if settles { books.count(settled: sample.operations) }
         let making = try await arraysAlone.run(seconds: 1, variables: variables)
         let share = making.seconds / Double(making.operations) * Double(sample.operations / batch)
         sample.seconds -= min(share, sample.seconds / 2)

@@ -115,13 +115,14 @@ final class NaiveBooks: Sendable {
         return Int(first)
     }
 
+    /// The reservation first: nobody else wants it, so that the rows that all want are locked no longer than they must be.
     private func settlement(of state: String) -> String {
         """
         BEGIN;
-        UPDATE naive.wallet SET held = held - 42, charged = charged + 42 WHERE wallet_id = 1;
-        UPDATE naive.budget SET held = held - 42, charged = charged + 42 WHERE project_id = :project;
         UPDATE naive.reservation SET state = 'succeeded', charged = 42, settled_at = now()
         WHERE reservation_id = :reservation_id AND state = '\(state)';
+        UPDATE naive.wallet SET held = held - 42, charged = charged + 42 WHERE wallet_id = 1;
+        UPDATE naive.budget SET held = held - 42, charged = charged + 42 WHERE project_id = :project;
         COMMIT;
 
         """
