@@ -2,7 +2,7 @@ import Postgres
 
 /// A task's life in the books, from its reservation to its settlement.
 struct LifecycleBenchmark: Measurement {
-    /// With nothing between them.
+    /// With nothing between them, as the aim has it.
     static let brief = LifecycleBenchmark(name: "reserve-settle", acts: "reserve and settle", isAccepted: false)
     /// With the acceptance between them, of a task that no worker has claimed.
     static let whole = LifecycleBenchmark(name: "lifecycle", acts: "reserve, accept and settle", isAccepted: true)

@@ -6,7 +6,7 @@ import Postgres
 ///
 /// All arrays are constants but the ids, the projects and what has the ids in it. Making those is measured apart and taken off.
 struct Ceiling: Sendable {
-    /// What a group of them does.
+    /// What is done with all tasks of a batch, in one transaction.
     enum Act {
         case reserve, accept
         case settle(leaseToken: Int)
@@ -18,7 +18,7 @@ struct Ceiling: Sendable {
     private let calls: Pgbench
     private let arraysAlone: Pgbench
 
-    /// - Parameter acts: What an operation is, in this order, each for the whole batch.
+    /// - Parameter acts: What an operation is, one after the other.
     init(of acts: [Act], _ books: OurBooks, clients: Int = 1) throws {
         self.books = books
         reserves = acts.contains { if case .reserve = $0 { true } else { false } }
