@@ -55,8 +55,23 @@ extension Scene {
 
     /// Lets every task be due now, in whoever's hands it is.
     func makeDue() async throws {
-        try await pool.execute("UPDATE task_work SET due_at = clock_timestamp() WHERE due_at IS NOT NULL")
-        try await pool.execute("UPDATE queued_group SET due_at = clock_timestamp()")
+        // Locked by key first, as all who write several do: a worker beside this would wait for it in a circle.
+        try await pool.execute(
+            """
+            WITH waiting AS MATERIALIZED (
+                SELECT wallet_id, task_id FROM task_work WHERE due_at IS NOT NULL ORDER BY wallet_id, task_id FOR UPDATE
+            )
+            UPDATE task_work work SET due_at = clock_timestamp() FROM waiting
+            WHERE work.wallet_id = waiting.wallet_id AND work.task_id = waiting.task_id
+            """)
+        try await pool.execute(
+            """
+            WITH waiting AS MATERIALIZED (
+                SELECT wallet_id, last_entry_number FROM queued_group ORDER BY wallet_id, last_entry_number FOR UPDATE
+            )
+            UPDATE queued_group SET due_at = clock_timestamp() FROM waiting
+            WHERE queued_group.wallet_id = waiting.wallet_id AND queued_group.last_entry_number = waiting.last_entry_number
+            """)
         try await pool.execute("SELECT pg_notify('usage_work', $1)", "\(ledger.wallet.id)")
     }
 
