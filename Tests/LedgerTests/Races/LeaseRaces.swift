@@ -51,6 +51,45 @@ extension Race {
         return try await round.claims(of: 33, behind: .group(of: first), books)
     }
 
+    /// Four take what waits in one group, one by one, while four persons release some of the same.
+    static let leaving = Race(
+        rule: "a task that none has taken yet is leased to a worker or ended by a person, never both",
+        mutants: [
+            Mutant(
+                "locks no group that a task leaves", sign: "were taken",
+                .function("leave_groups", "LIMIT 1 FOR UPDATE", "LIMIT 1")),
+            Mutant(
+                "drops one of those that stay", sign: "were lost",
+                .function("leave_groups", "task_ids = v_rest", "task_ids = v_rest[least(2, cardinality(v_rest)):]")),
+        ]
+    ) { round in
+        let books = try await round.books()
+        let tasks = try await books.decide((0..<32).map { _ in .sample() }).compactMap(\.reservation?.taskID)
+        let heat = try await round.heat(books, behind: .open) { books, racer in
+            var taken: [TaskID] = []
+            for turn in 0..<4 {
+                if racer < 4 {
+                    taken += try await round.claim(upTo: 1, by: books).keys
+                    continue
+                }
+                // From the middle on: the workers begin at the front.
+                let task = tasks[8 + 4 * turn + racer]
+                if try await books.resolve(task, charged: 0) == .settled { taken.append(task) }
+            }
+            return taken
+        }
+        let taken = heat.answers.values.joined()
+        let waiting = try await round.number(
+            "SELECT coalesce(sum(cardinality(task_ids)), 0)::bigint FROM queued_group WHERE wallet_id = $1", of: books)
+        let found = taken.count + Int(waiting)
+        return try await heat.problems
+            + unless(
+                found <= tasks.count, "groups: \(found - tasks.count) were taken and still wait, or were taken twice")
+            + unless(found >= tasks.count, "groups: \(tasks.count - found) were lost")
+            + unless(Set(taken).count == taken.count, "groups: \(taken.count - Set(taken).count) were taken twice")
+            + round.verification()
+    }
+
     /// A lease has run out: two take the task over and settle it, while six settle it under the old lease.
     static let takeover = Race(
         rule: "a worker that lost its lease settles nothing",

@@ -37,9 +37,9 @@ import Testing
 extension Race {
     static let all =
         budgets + [
-            lastCredits, takenCredits, takenBeyondHold, gate, readings, sameName, claims, firstClaims, takeover,
-            lostLease, heldRow,
-            givenBack, beingSent, settlesOnce, acceptsOnce, acceptedAndReleased, errorOnce, storesOnce, migratesEmpty,
+            lastCredits, takenCredits, takenBeyondHold, gate, readings, sameName, claims, firstClaims, leaving,
+            takeover, lostLease, heldRow, givenBack, beingSent, settlesOnce, acceptsOnce, acceptedAndReleased,
+            errorOnce, storesOnce, migratesEmpty,
             migratesOnce,
         ]
 }
