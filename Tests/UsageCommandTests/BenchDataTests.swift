@@ -43,6 +43,19 @@ import UsageSQL
         #expect(tasks.count == 1000)
     }
 
+    @Test func `end with the month before while the first day of a month has not begun to work`() async throws {
+        let usage = Program(environment: [
+            "DATABASE_URL": TestDatabase.current.url, "USAGE_CLOCK": "2026-05-01T00:05:00Z",
+        ])
+        let made = try await usage.run("bench-data", "--tasks", "500", "--projects", "5", "--months", "1")
+        #expect(made.status == 0, "\(made.errors)")
+        #expect(
+            try await Self.texts(
+                "SELECT to_char(day, 'YYYY-MM') || ' ' || count(*) FROM reservation GROUP BY to_char(day, 'YYYY-MM')")
+                == ["2026-04 500"])
+        #expect(try await usage.run("verify").status == 0)
+    }
+
     /// A planner that took each table for one row would look through one of them for each task of another.
     @Test func `are listed with each row read a few times, though the statistics know of one`() async throws {
         let usage = Program(environment: ["DATABASE_URL": TestDatabase.current.url])

@@ -50,7 +50,8 @@ struct InventedCompany: Sendable {
     /// - Parameter now: Microseconds since 2000-01-01 00:00 UTC.
     init(tasks: Int, months: Int, projects count: Int, now: Int64) {
         self.now = now
-        let lastDay = Int(now / InventedDay.length)
+        // Today, or yesterday until the day's work has begun.
+        let lastDay = Int((now - InventedDay.opens - 1) / InventedDay.length)
         let last = PostgresDate(daysSinceEpoch2000: lastDay)
         let monthNumber = last.year * 12 + last.month - 1 - (months - 1)
         guard let first = PostgresDate(year: monthNumber / 12, month: monthNumber % 12 + 1, day: 1) else {
@@ -64,7 +65,7 @@ struct InventedCompany: Sendable {
             // 2000-01-01 was a Saturday.
             (0.7 + 0.6 * Double(day) / Double(days)) * ((first.daysSinceEpoch2000 + day) % 7 < 2 ? 0.4 : 1)
         }
-        weights[days - 1] *= InventedDay.share(until: now % InventedDay.length)
+        weights[days - 1] *= InventedDay.share(until: now - Int64(lastDay) * InventedDay.length)
         let whole = weights.reduce(0, +)
         var sum = 0.0
         var given = 0
