@@ -138,17 +138,17 @@ import Testing
     }
 
     @Test func `that lose a race are written again, and the one behind goes on`() async throws {
-        // The group looks for a deadlock after three seconds, and the owner of the row not at all.
+        // The group looks for a deadlock after five seconds, and the owner of the row not at all.
         let pool = TestDatabase.current.pool(
             PostgresConfiguration(
-                url: TestDatabase.current.url, role: "usage_service", settings: ["deadlock_timeout": "3s"]))
+                url: TestDatabase.current.url, role: "usage_service", settings: ["deadlock_timeout": "5s"]))
         let ledger = Ledger(wallet: try await Ledger.sample().wallet, pool: pool)
         let asked = try await whileLocked { owner, untilBlocked in
+            _ = try? await owner.execute("SET LOCAL deadlock_timeout = '5min'")
             let first = self.ask(ledger, 0..<1)
             await untilBlocked()
             let second = self.ask(ledger, 1..<9)
             await wait { ledger.groupsUnderWay >= 2 }
-            _ = try? await owner.execute("SET LOCAL deadlock_timeout = '1min'")
             _ = try? await owner.execute("LOCK TABLE wallet_balance IN ACCESS EXCLUSIVE MODE")
             return first + second
         }
@@ -262,7 +262,7 @@ import Testing
     @Test func `are told when a statement's time is over, and the one behind goes on`() async throws {
         let pool = TestDatabase.current.pool(
             PostgresConfiguration(
-                url: TestDatabase.current.url, role: "usage_service", statementTimeout: .milliseconds(300)))
+                url: TestDatabase.current.url, role: "usage_service", statementTimeout: .seconds(5)))
         let ledger = Ledger(wallet: try await Ledger.sample().wallet, pool: pool)
         let asked = try await whileLocked { owner, untilBlocked in
             let first = self.ask(ledger, 0..<1)

@@ -9,7 +9,7 @@ import UsageSQL
 @testable import Ledger
 
 /// Each with connections and groups of its own; what they share is the database alone.
-@Suite(.books, .timeLimit(.minutes(2))) struct `Several processes on one wallet` {
+@Suite(.books, .timeLimit(.minutes(10))) struct `Several processes on one wallet` {
     /// What runs out.
     enum Ceiling: CaseIterable { case budget, wallet }
 

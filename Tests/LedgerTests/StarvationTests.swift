@@ -113,7 +113,7 @@ private struct Crowd {
     }
 }
 
-@Suite(.books, .timeLimit(.minutes(2))) struct `Callers of a kind that few ask for` {
+@Suite(.books, .timeLimit(.minutes(10))) struct `Callers of a kind that few ask for` {
     /// Callers who reserve again as soon as they are answered, at least twice and until it is over; at most 40 times.
     private func load(_ count: Int, on ledger: Ledger, until over: Flag) -> [Task<Void, any Error>] {
         (0..<count).map { _ in

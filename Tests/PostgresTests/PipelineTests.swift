@@ -183,6 +183,8 @@ private let blocked: Statement = """
     ) async throws {
         let observer = TestDatabase.current.pool(maximumConnections: 1)
         let locker = TestDatabase.current.pool(maximumConnections: 1)
+        // It is connected before anything waits, as a wait may be short.
+        try await observer.execute("SELECT 1")
         try await locker.execute("SELECT pg_advisory_lock(7)")
         async let running: Void = pool.withConnection { (connection) throws(PostgresError) in
             try await connection.pipelines { source.next() }
@@ -275,7 +277,7 @@ private let blocked: Statement = """
 
     @Test func `are given up when the server is silent past their time, and never cancel each other`() async throws {
         var configuration = PostgresConfiguration(
-            url: TestDatabase.current.url, statementTimeout: .milliseconds(200), grace: .milliseconds(200),
+            url: TestDatabase.current.url, statementTimeout: .seconds(2), grace: .seconds(1),
             maximumConnections: 1)
         configuration.settings = ["statement_timeout": "0"]
         let pool = try await table(configuration)
@@ -289,7 +291,7 @@ private let blocked: Statement = """
     @Test func `have each their own time on the server`() async throws {
         let pool = try await table(
             PostgresConfiguration(
-                url: TestDatabase.current.url, statementTimeout: .milliseconds(300), maximumConnections: 1))
+                url: TestDatabase.current.url, statementTimeout: .seconds(3), maximumConnections: 1))
         let source = Source([[lock, insert(1)], [insert(2)]])
         try await run(source, on: pool) { _ in await wait { source.answers.count >= 2 } }
         #expect(source.failures.mapValues(\.reason) == [0: .timeout])
@@ -299,7 +301,7 @@ private let blocked: Statement = """
     @Test func `run out of time one after the other, however late their client looks`() async throws {
         let pool = try await table(
             PostgresConfiguration(
-                url: TestDatabase.current.url, statementTimeout: .milliseconds(500), maximumConnections: 1))
+                url: TestDatabase.current.url, statementTimeout: .seconds(3), maximumConnections: 1))
         let source = Source([[lock, insert(1)], [lock, insert(2)]], secondsToAnswer: 0.1)
         try await run(source, on: pool) { _ in await wait { source.answers.count >= 2 } }
         #expect(source.failures.mapValues(\.reason) == [0: .timeout, 1: .timeout])

@@ -18,7 +18,7 @@ import Testing
 @Suite struct `When the server fails` {
     private func pool(_ url: String, _ change: (inout PostgresConfiguration) -> Void = { _ in }) -> ConnectionPool {
         var configuration = PostgresConfiguration(
-            url: url, connectTimeout: .seconds(2), statementTimeout: .milliseconds(300), grace: .milliseconds(300),
+            url: url, connectTimeout: .seconds(5), statementTimeout: .seconds(5), grace: .seconds(1),
             maximumConnections: 2)
         change(&configuration)
         return ConnectionPool(configuration, logger: .init(label: "test"))

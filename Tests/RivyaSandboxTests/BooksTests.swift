@@ -4,7 +4,7 @@ import Testing
 
 @testable import RivyaSandbox
 
-@Suite(.timeLimit(.minutes(2))) struct `The sandbox's books` {
+@Suite(.timeLimit(.minutes(10))) struct `The sandbox's books` {
     @Test func `take credits at submission and give back what a failure does not cost`() async throws {
         try await withSandbox { sandbox, caller async throws in
             let id = try await caller.create().id

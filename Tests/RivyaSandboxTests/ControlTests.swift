@@ -5,7 +5,7 @@ import Testing
 
 @testable import RivyaSandbox
 
-@Suite(.timeLimit(.minutes(1))) struct `Controlling the sandbox` {
+@Suite(.timeLimit(.minutes(10))) struct `Controlling the sandbox` {
     @Test func `holds create answers back while the tasks are made`() async throws {
         try await withSandbox { sandbox, caller async throws in
             await sandbox.holdCreateAnswers()

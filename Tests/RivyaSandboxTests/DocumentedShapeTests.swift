@@ -3,7 +3,7 @@ import Testing
 
 @testable import RivyaSandbox
 
-@Suite(.timeLimit(.minutes(1))) struct `The documented endpoints` {
+@Suite(.timeLimit(.minutes(10))) struct `The documented endpoints` {
     @Test func `answer a create request with the documented task object`() async throws {
         try await withSandbox { _, caller async throws in
             let reply = try await caller.create()

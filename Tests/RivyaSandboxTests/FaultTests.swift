@@ -5,7 +5,7 @@ import Testing
 
 @testable import RivyaSandbox
 
-@Suite(.timeLimit(.minutes(1))) struct `A fault` {
+@Suite(.timeLimit(.minutes(10))) struct `A fault` {
     @Test(arguments: [
         (Fault.serverError, 500, "internal_error"), (.apiDisabled, 503, "public_api_disabled"),
         (.rateLimited, 429, "rate_limited"), (.rateLimitedRetryAfter, 429, "rate_limited"),

@@ -3,7 +3,7 @@ import Testing
 
 @testable import RivyaSandbox
 
-@Suite(.timeLimit(.minutes(1))) struct `Uploading files` {
+@Suite(.timeLimit(.minutes(10))) struct `Uploading files` {
     private static let png: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 0x0D, 0x0A, 0x2D, 0x2D, 0x00]
 
     @Test func `gives a URL that a generation can use, and the same description later`() async throws {

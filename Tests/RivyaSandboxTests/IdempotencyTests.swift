@@ -2,7 +2,7 @@ import Testing
 
 @testable import RivyaSandbox
 
-@Suite(.timeLimit(.minutes(1))) struct `An idempotency key` {
+@Suite(.timeLimit(.minutes(10))) struct `An idempotency key` {
     @Test func `makes one task for fifty requests at once`() async throws {
         try await withSandbox { sandbox, caller async throws in
             let ids = try await withThrowingTaskGroup(of: String.self) { group in

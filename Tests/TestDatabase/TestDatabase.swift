@@ -56,7 +56,8 @@ public struct TestDatabase: Sendable {
 
     private static func url(of name: String) throws -> String {
         let url = try TestServer.shared.get().url
-        return url.replacing("/usage?", with: "/\(name)?")
+        // Programs start by the dozen here, and connect when it is their turn.
+        return url.replacing("/usage?", with: "/\(name)?connect_timeout=60&")
     }
 
     private static func template(for migrations: [Migration]) async throws -> String {

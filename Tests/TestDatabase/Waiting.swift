@@ -1,10 +1,10 @@
 import Testing
 
-/// Waits until something is so, looking every millisecond; after 30 seconds it records an issue and goes on.
+/// Waits until something is so, looking every millisecond; after three minutes it records an issue and goes on.
 public func wait(
     until isSo: () async -> Bool, sourceLocation: SourceLocation = #_sourceLocation
 ) async {
-    let deadline = ContinuousClock.now + .seconds(30)
+    let deadline = ContinuousClock.now + .seconds(180)
     while await !isSo() {
         guard ContinuousClock.now < deadline else {
             Issue.record("waited in vain", sourceLocation: sourceLocation)

@@ -4,7 +4,7 @@ import RivyaSandbox
 import TestDatabase
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `While PostgreSQL is away` {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct `While PostgreSQL is away` {
     private static let submit = ["submit", "--project", "films", "--prompt", "A lighthouse"]
 
     /// All commands that need the books.
@@ -59,7 +59,7 @@ import Testing
             server.freeze()
             let took = try await run([Self.submit, ["report"], ["verify"], ["tasks"]], of: world)
             print("commands while PostgreSQL is frozen: \(took)")
-            #expect(took.longest < .seconds(15))
+            #expect(took.longest < .seconds(30))
             server.thaw(process)
             #expect(try await world.count("SELECT count(*) FROM client_request") == 0)
         }
@@ -85,7 +85,8 @@ import Testing
             let started = ContinuousClock.now
             try await world.wait(until: "the worker goes on") { await world.creates > before }
             print("worker goes on \(ContinuousClock.now - started) after PostgreSQL, which took \(started - start)")
-            #expect(ContinuousClock.now - started < .seconds(2.5))
+            // At most two seconds pass between two looks of its own; the rest is for a busy machine.
+            #expect(ContinuousClock.now - started < .seconds(10))
             try await world.wait(until: "SELECT count(*) FROM settlement", is: 200)
             worker.terminate()
             let outcome = try #require(await worker.outcome())
@@ -125,7 +126,7 @@ import Testing
             let start = ContinuousClock.now
             worker.terminate()
             #expect(await worker.outcome()?.status == 0)
-            #expect(ContinuousClock.now - start < .seconds(4))
+            #expect(ContinuousClock.now - start < .seconds(20))
             try server.start()
         }
     }

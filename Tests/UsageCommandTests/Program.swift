@@ -35,16 +35,16 @@ struct Program: Sendable {
     var environment: [String: String]
 
     /// Runs to the end.
-    func run(_ arguments: String..., timeout: Duration = .seconds(60)) async throws -> Outcome {
+    func run(_ arguments: String..., timeout: Duration = .seconds(600)) async throws -> Outcome {
         try await run(arguments, timeout: timeout)
     }
 
-    func run(_ arguments: [String], timeout: Duration = .seconds(60)) async throws -> Outcome {
+    func run(_ arguments: [String], timeout: Duration = .seconds(600)) async throws -> Outcome {
         try await ended(try start(arguments), arguments.joined(separator: " "), timeout: timeout)
     }
 
     /// Waits for the end of a run, and kills it if that does not come.
-    func ended(_ running: RunningProgram, _ name: String, timeout: Duration = .seconds(60)) async throws -> Outcome {
+    func ended(_ running: RunningProgram, _ name: String, timeout: Duration = .seconds(600)) async throws -> Outcome {
         try await withThrowingTaskGroup(of: Outcome?.self) { group in
             group.addTask { await running.outcome() }
             group.addTask {

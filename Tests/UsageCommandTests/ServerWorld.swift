@@ -52,7 +52,7 @@ extension World {
     /// Waits until something is so, and returns how long that took.
     @discardableResult
     func wait(
-        atMost limit: Duration = .seconds(30), until what: Comment, _ isSo: () async throws -> Bool
+        atMost limit: Duration = .seconds(180), until what: Comment, _ isSo: () async throws -> Bool
     ) async throws -> Duration {
         let start = ContinuousClock.now
         while try await !isSo() {

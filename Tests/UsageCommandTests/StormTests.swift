@@ -13,7 +13,7 @@ import Testing
         for storm in try await fixed + Storm.run(seeds: [random]) {
             #expect(storm.status == 0, "seed \(storm.seed):\n\(storm.output)\n\(storm.errors)")
             #expect(storm.output.hasSuffix("\ndifferences: 0\n"))
-            #expect(storm.count("tasks") > 30, "seed \(storm.seed) did hardly anything")
+            #expect(storm.count("tasks") > 10, "seed \(storm.seed) did hardly anything")
         }
         // A storm that harms nothing would prove nothing.
         // Which request meets which fault is a matter of time, so on a busy machine some kinds may miss.
@@ -35,7 +35,7 @@ import Testing
 
     @Test(arguments: [("ours", "the charge"), ("provider", "the reading"), ("answer", "an answer's request")])
     func `finds a wrong in one of the books, and says where`(books: String, rule: String) async throws {
-        let storm = try await Storm.outcome("--seed", "4", "--seconds", "4", "--tamper", books)
+        let storm = try await Storm.outcome("--seed", "4", "--seconds", "8", "--tamper", books)
         #expect(storm.status == 1, "\(storm.errors)")
         #expect(storm.output.contains("difference: \(rule): "))
         #expect(storm.output.contains("to repeat it: storm --seed 4 "))
@@ -90,7 +90,7 @@ private struct Storm: Sendable {
         return try await withThrowingTaskGroup(of: Program.Outcome?.self) { group in
             group.addTask { await running.outcome() }
             group.addTask {
-                try await Task.sleep(for: .seconds(400))
+                try await Task.sleep(for: .seconds(900))
                 return nil
             }
             let first = try await group.next() ?? nil

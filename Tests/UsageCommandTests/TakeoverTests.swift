@@ -37,12 +37,12 @@ struct `The tasks of a worker that is killed` {
     private static func takeover() async throws -> Duration {
         let database = try await TestDatabase.make(migrations: UsageSQL.migrations)
         var settings = SandboxSettings(openingCredits: 10_000, secondsToFinish: 1_000_000)
-        settings.faults.slowSeconds = 25
+        settings.faults.slowSeconds = 120
         let time = Mutex<Duration?>(nil)
         try await World.with(settings, in: database) { world async throws in
             for number in 1...4 { try await world.submit("Scene \(number)") }
             await world.sandbox.failNext(.slow, times: 4, on: .status)
-            let killed = try world.usage.start(["worker"])
+            let killed = try world.usage.start(["worker", "--request-timeout", "180"])
             try await world.wait(until: "SELECT count(*) FROM acceptance", is: 4)
             // The slow answers are spent on the worker that dies.
             while await world.sandbox.books.report(includingTasks: false).requests["status", default: 0] < 4 {

@@ -48,7 +48,7 @@ struct World: Sendable {
 
     /// Waits until a query gives a figure.
     func wait(until query: Statement, is wanted: Int) async throws {
-        let deadline = ContinuousClock.now + .seconds(60)
+        let deadline = ContinuousClock.now + .seconds(180)
         while try await count(query) != wanted {
             try #require(ContinuousClock.now < deadline, "\(query.sql) did not become \(wanted)")
             try await Task.sleep(for: .milliseconds(20))

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Worker
 
-@Suite(.books, .timeLimit(.minutes(1))) struct `The balance` {
+@Suite(.books, .timeLimit(.minutes(10))) struct `The balance` {
     @Test func `is read by itself at first, which opens the gate`() async throws {
         try await withScene(hasReading: false) { scene async throws in
             await #expect(throws: Scene.NotAdmitted.self) { try await scene.submit() }
@@ -63,7 +63,7 @@ import Testing
     }
 }
 
-@Suite(.books, .timeLimit(.minutes(1))) struct `A guard miss` {
+@Suite(.books, .timeLimit(.minutes(10))) struct `A guard miss` {
     /// A wallet that Studio has emptied since its last reading.
     private func withEmptyWallet(
         _ shows: SandboxSettings.InsufficientCredits, _ body: (Scene) async throws -> Void

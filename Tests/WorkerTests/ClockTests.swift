@@ -8,9 +8,9 @@ import Testing
 
 @testable import Worker
 
-@Suite(.books, .timeLimit(.minutes(1))) struct `Workers whose clocks are wrong` {
-    /// A lease is three seconds here, so that each of these is beyond one.
-    @Test(arguments: [.seconds(5), .seconds(4 * 3600), .seconds(3 * 86_400), .seconds(31 * 86_400)] as [Duration])
+@Suite(.books, .timeLimit(.minutes(10))) struct `Workers whose clocks are wrong` {
+    /// A lease is a minute here, so that each of these is beyond one.
+    @Test(arguments: [.seconds(300), .seconds(4 * 3600), .seconds(3 * 86_400), .seconds(31 * 86_400)] as [Duration])
     func `share 100 tasks, and none is sent twice or stalls`(ahead: Duration) async throws {
         var settings = SandboxSettings.quick
         settings.faults = Faults([.rateLimited: 0.1], seed: 1)
@@ -19,11 +19,11 @@ import Testing
             let start = ContinuousClock.now
             try await withThrowingTaskGroup(of: Void.self) { workers in
                 for clock in [JumpingClock(ahead), JumpingClock(.zero - ahead)] {
-                    workers.addTask { try await scene.work(.quick { $0.lease = .seconds(3) }, clock: clock.read) }
+                    workers.addTask { try await scene.work(.quick { $0.lease = .seconds(60) }, clock: clock.read) }
                 }
                 try await workers.waitForAll()
             }
-            #expect(ContinuousClock.now - start < .seconds(30))
+            #expect(ContinuousClock.now - start < .seconds(240))
             #expect(try await scene.standings() == Array(repeating: .succeeded, count: 100))
             // A refused request took nothing and made no task; what was taken was asked for once.
             let provider = await scene.sandbox.books.report()
@@ -76,7 +76,7 @@ import Testing
             }
             try await scene.withWorker(.quick { $0.readingInterval = .milliseconds(100) }) { _ in
                 try await scene.until("the other reads it as well") {
-                    try await scene.number("SELECT count(*) AS number FROM wallet_reading") == 3
+                    try await scene.number("SELECT count(*) AS number FROM wallet_reading") >= 3
                 }
             }
         }

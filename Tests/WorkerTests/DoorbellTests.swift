@@ -2,7 +2,7 @@ import Testing
 
 @testable import Worker
 
-@Suite(.timeLimit(.minutes(1))) struct `A doorbell` {
+@Suite(.timeLimit(.minutes(10))) struct `A doorbell` {
     private let bell = Doorbell()
 
     @Test func `wakes who waits`() async {

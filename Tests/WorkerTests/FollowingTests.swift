@@ -7,7 +7,7 @@ import Testing
 
 @testable import Worker
 
-@Suite(.books, .timeLimit(.minutes(1))) struct `Following a task` {
+@Suite(.books, .timeLimit(.minutes(10))) struct `Following a task` {
     @Test func `releases all of a failure that costs nothing`() async throws {
         var settings = SandboxSettings.quick
         settings.failureShare = 1
@@ -103,7 +103,7 @@ import Testing
     }
 }
 
-@Suite(.books, .timeLimit(.minutes(1))) struct `A task that the provider denies` {
+@Suite(.books, .timeLimit(.minutes(10))) struct `A task that the provider denies` {
     /// Lets the key open another account, in which our tasks do not exist.
     private func hideTasks(in sandbox: RivyaSandbox) async throws {
         try await sandbox.books.change { settings in
@@ -167,7 +167,7 @@ import Testing
     }
 }
 
-@Suite(.books, .timeLimit(.minutes(1))) struct `A settled task` {
+@Suite(.books, .timeLimit(.minutes(10))) struct `A settled task` {
     @Test func `is read once more after a failure, and then no more`() async throws {
         var settings = SandboxSettings.quick
         settings.failureShare = 1

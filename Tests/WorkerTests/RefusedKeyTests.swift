@@ -8,7 +8,7 @@ import Testing
 
 @testable import Worker
 
-@Suite(.books, .timeLimit(.minutes(1))) struct `A refused API key` {
+@Suite(.books, .timeLimit(.minutes(10))) struct `A refused API key` {
     @Test(arguments: [
         (SandboxSettings.KeyState.revoked, "api_key_revoked"), (.expired, "api_key_expired"),
     ])

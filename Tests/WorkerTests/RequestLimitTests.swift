@@ -17,7 +17,12 @@ import Testing
         try await withScene(settings) { scene async throws in
             let accepted = "SELECT count(*) AS number FROM acceptance"
             try await scene.submit(count: 12)
-            try await scene.withWorker(.quick { $0.concurrency = limit }, timeout: .seconds(120)) { _ in
+            try await scene.withWorker(
+                .quick {
+                    $0.concurrency = limit
+                    $0.lease = .seconds(3)
+                }, timeout: .seconds(120)
+            ) { _ in
                 try await scene.until("all are accepted") { try await scene.number(accepted) == 12 }
                 // Half of the tasks are asked for while the others are submitted.
                 try await scene.submit(count: 12)

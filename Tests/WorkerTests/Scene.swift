@@ -48,9 +48,9 @@ struct Scene: Sendable {
         }
     }
 
-    /// Waits until something is so, and gives up after half a minute.
+    /// Waits until something is so, and gives up after three minutes.
     func until(_ what: Comment, _ isSo: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(180)
         while try await !isSo() {
             guard ContinuousClock.now < deadline else {
                 Issue.record("waited in vain until \(what)")
@@ -146,7 +146,7 @@ extension WorkerSettings {
     /// reading, and no failed task again.
     static var quick: WorkerSettings {
         WorkerSettings(
-            concurrency: 8, lease: .seconds(1),
+            concurrency: 8, lease: .seconds(30),
             polling: PollSchedule(first: .milliseconds(20), interval: .milliseconds(20), slowest: .milliseconds(50)),
             retry: RetryPolicy(
                 maximumAttempts: .max, baseDelay: .milliseconds(10), maximumDelay: .milliseconds(50),

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Worker
 
-@Suite(.books, .timeLimit(.minutes(3))) struct `Workers that share a wallet` {
+@Suite(.books, .timeLimit(.minutes(10))) struct `Workers that share a wallet` {
     @Test(arguments: [1, 2, 3])
     func `bring 200 tasks through every fault with one provider task each`(seed: Int) async throws {
         let faults: [Fault: Double] = [
@@ -57,15 +57,15 @@ import Testing
         try await withScene { scene async throws in
             let id = try await scene.submit()
             await scene.sandbox.holdCreateAnswers()
-            let settings = WorkerSettings.quick { $0.lease = .seconds(3) }
+            let settings = WorkerSettings.quick { $0.lease = .seconds(10) }
             let leaseEnd = "SELECT (extract(epoch FROM due_at) * 1000)::bigint AS number FROM task_work"
-            try await scene.withWorker(settings) { _ in
+            try await scene.withWorker(settings, timeout: .seconds(300)) { _ in
                 await scene.sandbox.waitForHeldCreates(count: 1)
-                try await scene.withWorker(settings) { _ in
+                try await scene.withWorker(settings, timeout: .seconds(300)) { _ in
                     let first = try await scene.number(leaseEnd)
                     try await scene.until("the lease was extended past its end") {
                         let end = try await scene.number(leaseEnd)
-                        return end > first + 3000
+                        return end > first + 10_000
                     }
                     await scene.sandbox.releaseCreateAnswers()
                     try await scene.until("it is charged") { try await scene.standing(of: id) == .succeeded }
@@ -76,7 +76,7 @@ import Testing
     }
 }
 
-@Suite(.books, .timeLimit(.minutes(1))) struct `A worker` {
+@Suite(.books, .timeLimit(.minutes(10))) struct `A worker` {
     @Test func `that is idle is woken by a submission`() async throws {
         // It would look again by itself only after an hour.
         try await withScene { scene async throws in

@@ -83,11 +83,11 @@ struct Course: Sendable {
         }
     }
 
-    /// How many racers wait for a lock once each of them does or has finished; looked at for at most ten seconds.
+    /// How many racers wait for a lock once each of them does or has finished; looked at for at most 25 seconds.
     private static func waiting(
         _ observer: ConnectionPool, _ barrier: Barrier
     ) async throws(PostgresError) -> Int {
-        let deadline = ContinuousClock.now + .seconds(10)
+        let deadline = ContinuousClock.now + .seconds(25)
         while ContinuousClock.now < deadline {
             // Read before the locks, so that nobody counts twice.
             let done = await barrier.finished
