@@ -3,7 +3,8 @@ import Logging
 /// Applies numbered migrations once, in order, under one lock.
 ///
 /// Each file runs in a transaction of its own together with the row that remembers it, so a file has run or it has not.
-/// Any number of processes may migrate at once.
+/// Any number of processes may migrate at once. Where others use a table that a file changes, it gives way every two seconds:
+/// whoever came behind it waits no longer than that, and it is tried again for ten minutes.
 public struct Migrator: Sendable {
     private let migrations: [Migration]
     private let logger: Logger
@@ -37,17 +38,35 @@ public struct Migrator: Sendable {
     /// Applies what is missing and returns it.
     ///
     /// - Throws: What ``pending(on:)`` throws, or what a file's statement fails with; the files before it stay applied
-    ///   and nothing of it remains.
+    ///   and nothing of it remains. The code 55P03 says that others never let go of a table.
     @discardableResult
     public func migrate(_ pool: ConnectionPool) async throws(PostgresError) -> [Migration] {
         try await pool.withConnection { (connection) throws(PostgresError) in
             guard try await !pending(on: connection).isEmpty else { return [] }
             var applied: [Migration] = []
-            while let migration = try await applyNext(on: connection) {
-                logger.info("migration applied", metadata: ["migration.name": "\(migration.name)"])
-                applied.append(migration)
+            let deadline = ContinuousClock.now + Self.statementTimeout
+            var hasWaited = false
+            while true {
+                do throws(PostgresError) {
+                    guard let migration = try await applyNext(on: connection) else { return applied }
+                    logger.info("migration applied", metadata: ["migration.name": "\(migration.name)"])
+                    applied.append(migration)
+                } catch {
+                    guard error.sqlState == "55P03" || error.isLostRace else { throw error }
+                    guard ContinuousClock.now < deadline else {
+                        throw PostgresError(
+                            reason: error.reason, sqlState: error.sqlState,
+                            message: "\(error.message); others have used its tables for ten minutes, "
+                                + "see in pg_stat_activity who does, and migrate again")
+                    }
+                    if !hasWaited {
+                        logger.notice("waiting for others, who use its tables", metadata: ["error": "\(error)"])
+                    }
+                    hasWaited = true
+                    // A cancelled sleep is seen by the next attempt.
+                    try? await Task.sleep(for: Self.pause)
+                }
             }
-            return applied
         }
     }
 
@@ -55,12 +74,16 @@ public struct Migrator: Sendable {
     private static let lock = 0x75_73_61_67_65
     // Long enough for a migration of a large table, and for waiting until another process has done it.
     private static let statementTimeout = Duration.seconds(600)
+    // How long callers may stand behind a file that waits for a table, and how long they then have it to themselves.
+    private static let lockTimeout: Statement = "SET LOCAL lock_timeout = '2s'"
+    private static let pause = Duration.seconds(2)
 
     private func applyNext(on connection: Connection) async throws(PostgresError) -> Migration? {
         let options = TransactionOptions(statementTimeout: Self.statementTimeout)
         return try await connection.transaction(options) { (transaction) throws(PostgresError) in
             // Released with the transaction, even when this process is killed.
             try transaction.execute("SELECT pg_advisory_xact_lock($1)", Self.lock)
+            try transaction.execute(Self.lockTimeout)
             guard let next = try pending(in: transaction).first else { return nil }
             if next.number == 1 { try transaction.executeScript(Self.table) }
             let script = Statement(String(decoding: next.sql, as: UTF8.self), name: next.name)

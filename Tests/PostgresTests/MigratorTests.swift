@@ -71,6 +71,25 @@ import Testing
         #expect(try await migrator([first, "CREATE TABLE half ();"]).migrate(pool).map(\.number) == [2])
     }
 
+    @Test func `lets others go on while somebody reads a table for long that a file changes`() async throws {
+        let (pool, reader) = (TestDatabase.current.pool(), TestDatabase.current.pool(maximumConnections: 1))
+        let first = "CREATE TABLE step (number int);"
+        try await migrator([first]).migrate(pool)
+        let both = try migrator([first, "ALTER TABLE step ADD COLUMN name text;"])
+        let applied = try await reader.withConnection { (reader) throws(PostgresError) in
+            try await reader.execute("BEGIN")
+            try await reader.execute("SELECT FROM step")
+            let applied = Task { try await both.migrate(pool) }
+            await wait { (try? await pool.query(blocked).isEmpty) == false }
+            // Behind the file, which waits for the reader.
+            for number in 1...3 { try await pool.execute("INSERT INTO step VALUES ($1::int)", number) }
+            try await reader.execute("COMMIT")
+            return applied
+        }
+        #expect(try await applied.value.map(\.number) == [2])
+        #expect(try await pool.query("SELECT name FROM step").count == 3)
+    }
+
     @Test func `makes the templates of test databases`() async throws {
         let migrations = [try Migration(fileName: "0001_table.sql", sql: Array("CREATE TABLE step (number int);".utf8))]
         let (first, second) = try await (

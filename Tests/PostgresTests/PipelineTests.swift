@@ -65,7 +65,7 @@ import Testing
 }
 
 /// Those who wait for a lock in this database.
-private let blocked: Statement = """
+let blocked: Statement = """
     SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()
     """
 
