@@ -43,7 +43,8 @@ extension LedgerError: CustomStringConvertible {
         switch self {
         case .unknownProject(let name):
             "There is no project '\(name)'; see usage project list, or make it with: usage project create \(name) --month 4200"
-        case .unknownWallet(let name): "There is no wallet '\(name)'; make it with: usage wallet create \(name)"
+        case .unknownWallet(let name):
+            "There is no wallet '\(name)'; see usage wallet, or make it with: usage wallet create \(name) --key-variable NAME"
         case .unpriced(let model):
             "The price book has no price for model '\(model)'; set one with: usage price set \(model) --credits N"
         case .clientRequestConflict(let id):

@@ -3,8 +3,8 @@ import Logging
 /// Applies numbered migrations once, in order, under one lock.
 ///
 /// Each file runs in a transaction of its own together with the row that remembers it, so a file has run or it has not.
-/// Any number of processes may migrate at once. Where others use a table that a file changes, it gives way every two seconds:
-/// whoever came behind it waits no longer than that, and it is tried again for ten minutes.
+/// Any number of processes may migrate at once. A file that changes a table which others use waits two seconds at a time
+/// for it, as whoever comes next stands behind it, and is tried again for ten minutes.
 public struct Migrator: Sendable {
     private let migrations: [Migration]
     private let logger: Logger
@@ -44,25 +44,28 @@ public struct Migrator: Sendable {
         try await pool.withConnection { (connection) throws(PostgresError) in
             guard try await !pending(on: connection).isEmpty else { return [] }
             var applied: [Migration] = []
-            let deadline = ContinuousClock.now + Self.statementTimeout
-            var hasWaited = false
+            // Since when the next file has waited for others, and until when it may.
+            var deadline: ContinuousClock.Instant?
             while true {
                 do throws(PostgresError) {
                     guard let migration = try await applyNext(on: connection) else { return applied }
                     logger.info("migration applied", metadata: ["migration.name": "\(migration.name)"])
                     applied.append(migration)
+                    deadline = nil
                 } catch {
                     guard error.sqlState == "55P03" || error.isLostRace else { throw error }
-                    guard ContinuousClock.now < deadline else {
+                    if deadline == nil {
+                        logger.warning(
+                            "a migration waits for others who use its tables", metadata: ["error": "\(error)"])
+                    }
+                    let end = deadline ?? ContinuousClock.now + Self.statementTimeout
+                    guard ContinuousClock.now < end else {
                         throw PostgresError(
                             reason: error.reason, sqlState: error.sqlState,
                             message: "\(error.message); others have used its tables for ten minutes, "
                                 + "see in pg_stat_activity who does, and migrate again")
                     }
-                    if !hasWaited {
-                        logger.notice("waiting for others, who use its tables", metadata: ["error": "\(error)"])
-                    }
-                    hasWaited = true
+                    deadline = end
                     // A cancelled sleep is seen by the next attempt.
                     try? await Task.sleep(for: Self.pause)
                 }

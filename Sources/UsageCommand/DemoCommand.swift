@@ -124,7 +124,7 @@ struct DemoCommand: AsyncParsableCommand {
                 references: [], clientRequestID: nil)
             switch await submission.submit(draft) {
             case .queued: break
-            case .refused(let refusal): refusals.append(refusal)
+            case .refused(let refusal, _): refusals.append(refusal)
             case .failed(let sentence): throw Mistake(sentence)
             }
         }

@@ -15,10 +15,12 @@ struct Draft: Sendable {
     let request: GenerationRequest
     let references: [ReferenceFile]
     let clientRequestID: String?
+    /// The line of the file in which it stands, from 1; nil where it stands in none.
+    let line: Int?
 
-    /// Checks all that can be checked before the guard is asked.
+    /// Checks all that can be checked without the database.
     init(
-        project: String, request: GenerationRequest, references: [String], clientRequestID: String?
+        project: String, request: GenerationRequest, references: [String], clientRequestID: String?, line: Int? = nil
     ) throws {
         guard Slug.isValid(project), !project.hasPrefix("rvya_sk_") else {
             throw Mistake("'\(Check.shown(project))' is not the name of a project; see: usage project list")
@@ -41,6 +43,7 @@ struct Draft: Sendable {
         self.request = request
         self.references = files
         self.clientRequestID = clientRequestID
+        self.line = line
     }
 
     /// What the guard is asked.

@@ -17,8 +17,10 @@ struct Submission: Sendable {
 
     /// What became of a draft.
     enum Outcome: Sendable {
-        case queued(Reservation)
-        case refused(Refusal)
+        /// Its credits are held, or were when the same request came first.
+        case queued(Reservation, isRepeated: Bool)
+        /// Nothing is held, by what was left now, or when the same request came first.
+        case refused(Refusal, isRepeated: Bool)
         case failed(String)
     }
 
@@ -27,10 +29,11 @@ struct Submission: Sendable {
         do {
             let submission = try draft.submission(TaskID.make(at: SystemClock.now), at: SystemClock.now)
             switch try await reserve(submission) {
-            case .refused(let refusal): return .refused(refusal)
+            case .refused(let refusal):
+                return .refused(refusal, isRepeated: refusal.taskID != submission.taskID)
             case .reserved(let reservation):
                 if !draft.references.isEmpty { try await upload(draft, for: reservation.taskID) }
-                return .queued(reservation)
+                return .queued(reservation, isRepeated: reservation.taskID != submission.taskID)
             }
         } catch {
             return .failed(Check.shown("\(error)", limit: 1000))

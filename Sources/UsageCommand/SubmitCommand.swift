@@ -82,9 +82,7 @@ struct SubmitCommand: AsyncParsableCommand {
         guard prompt != nil else {
             throw ValidationError("The prompt is missing; give it with --prompt \"A lighthouse at dawn\".")
         }
-        for text in param where !text.contains("=") || text.hasPrefix("=") || text.hasPrefix(":=") {
-            throw ValidationError("'\(Check.shown(text))' is not a parameter; write it as name=text or name:=0.5.")
-        }
+        _ = try parameters()
     }
 
     private var parameterOptions: [String: ParameterValue] {
@@ -96,28 +94,35 @@ struct SubmitCommand: AsyncParsableCommand {
         return values
     }
 
+    /// All parameters, each of them given once.
+    private func parameters() throws -> [String: ParameterValue] {
+        var parameters = parameterOptions
+        for text in param {
+            guard let equals = text.firstIndex(of: "="), !text.hasPrefix("="), !text.hasPrefix(":=") else {
+                throw ValidationError("'\(Check.shown(text))' is not a parameter; write it as name=text or name:=0.5.")
+            }
+            let value = String(text[text.index(after: equals)...])
+            let isText = text[..<equals].last != ":"
+            let name = String(isText ? text[..<equals] : text[..<equals].dropLast())
+            guard parameters[name] == nil else {
+                throw ValidationError("The parameter '\(Check.shown(name))' is given twice; leave one of them out.")
+            }
+            parameters[name] =
+                isText ? .string(value) : Bool(value).map { .bool($0) } ?? Double(value).map { .number($0) }
+            guard parameters[name] != nil else {
+                throw ValidationError("'\(Check.shown(text))' gives no number, true or false; write it as name:=0.5.")
+            }
+        }
+        return parameters
+    }
+
     /// The tasks that are asked for, checked against their models' contracts.
     func drafts() throws -> [Draft] {
         if let file { return try TaskFile.read(file, project: project, model: model) }
-        var parameters = parameterOptions
-        for text in param {
-            guard let equals = text.firstIndex(of: "=") else { continue }
-            let value = String(text[text.index(after: equals)...])
-            let name = text[..<equals]
-            if name.last == ":" {
-                let number: ParameterValue? = Bool(value).map { .bool($0) } ?? Double(value).map { .number($0) }
-                guard let number else {
-                    throw Mistake("'\(Check.shown(text))' gives no number, true or false; write it as name:=0.5.")
-                }
-                parameters[String(name.dropLast())] = number
-            } else {
-                parameters[String(name)] = .string(value)
-            }
-        }
         return [
             try Draft(
                 project: project ?? "",
-                request: GenerationRequest(model: model, prompt: prompt, parameters: parameters),
+                request: GenerationRequest(model: model, prompt: prompt, parameters: try parameters()),
                 references: reference, clientRequestID: clientRequestID)
         ]
     }
@@ -127,13 +132,37 @@ struct SubmitCommand: AsyncParsableCommand {
         let outcomes = try await Books.open(connections: 4) { books in
             let ledger = try await books.ledger(of: wallet.wallet)
             try await Provider.readFirstBalance(of: ledger, in: books)
+            if file != nil { try await check(drafts, against: ledger) }
             let outcomes = try await submit(drafts, to: ledger)
-            report(outcomes)
+            report(outcomes, of: drafts)
             if wait { try await waitForEnd(of: outcomes, in: ledger) }
             return outcomes
         }
         if outcomes.contains(where: { if case .failed = $0 { true } else { false } }) { throw ExitCode.failure }
         if outcomes.contains(where: { if case .refused = $0 { true } else { false } }) { throw ExitCode.refused }
+    }
+
+    /// Looks for the projects and prices of all lines before anything is held for the first.
+    private func check(_ drafts: [Draft], against ledger: Ledger) async throws {
+        let now = SystemClock.now
+        let projects = Set(try await ledger.budgets(at: now).map(\.project))
+        let prices = try await ledger.prices().filter { $0.effectiveFrom <= now }
+        for draft in drafts {
+            if !projects.contains(draft.project) {
+                throw Mistake(named(draft, "\(LedgerError.unknownProject(draft.project))"))
+            }
+            let (model, parameters) = (draft.request.model, draft.request.parameters)
+            let isPriced = prices.contains { price in
+                price.model == model && price.parameter.map { parameters[$0.name]?.text == $0.value } ?? true
+            }
+            if !isPriced { throw Mistake(named(draft, "\(LedgerError.unpriced(model: model))")) }
+        }
+    }
+
+    /// A sentence about a draft, with the line in which that stands.
+    private func named(_ draft: Draft, _ sentence: String) -> String {
+        guard let file, let line = draft.line else { return sentence }
+        return Check.shown("\(file), line \(line): \(sentence)", limit: 1000)
     }
 
     private func submit(_ drafts: [Draft], to ledger: Ledger) async throws -> [Submission.Outcome] {
@@ -168,6 +197,8 @@ struct SubmitCommand: AsyncParsableCommand {
     }
 
     private struct Line: Encodable {
+        let line: Int?
+        let clientRequestID: String?
         let outcome: String
         let taskID: String?
         let amountCredits: Int64?
@@ -175,46 +206,56 @@ struct SubmitCommand: AsyncParsableCommand {
         let error: String?
     }
 
-    private func report(_ outcomes: [Submission.Outcome]) {
+    private func report(_ outcomes: [Submission.Outcome], of drafts: [Draft]) {
         if format.format == .json {
-            for outcome in outcomes { Terminal.print(JSONOutput.text(line(outcome), pretty: false)) }
+            for (draft, outcome) in zip(drafts, outcomes) {
+                Terminal.print(JSONOutput.text(line(draft, outcome), pretty: false))
+            }
             return
         }
-        var queued: [Reservation] = []
-        for outcome in outcomes {
+        var tasks: [TaskID] = []
+        var (queued, held) = (0, Credits.zero)
+        for (draft, outcome) in zip(drafts, outcomes) {
             switch outcome {
-            case .queued(let reservation): queued.append(reservation)
-            case .refused(let refusal):
+            case .queued(let reservation, let isRepeated):
+                tasks.append(reservation.taskID)
+                guard !isRepeated else { continue }
+                queued += 1
+                held = held + reservation.amount
+            case .refused(let refusal, let isRepeated):
                 let reasons = refusal.reasons.map(\.description).joined(separator: "; ")
-                Terminal.note("Refused, nothing held (\(refusal.taskID)): \(reasons).")
-            case .failed(let sentence): Terminal.note("Error: \(sentence)")
+                let since = " That was the answer at \(refusal.refusedAt.text); a new client_request_id gets a new one."
+                Terminal.note(
+                    named(draft, "Refused, nothing held (\(refusal.taskID)): \(reasons)." + (isRepeated ? since : "")))
+            case .failed(let sentence): Terminal.note("Error: \(named(draft, sentence))")
             }
         }
-        for reservation in queued { Terminal.print("\(reservation.taskID)\n") }
-        if outcomes.count > 1 {
-            let held = queued.reduce(Credits.zero) { $0 + $1.amount }
-            Terminal.note("\(queued.count) of \(outcomes.count) tasks queued, \(held) credits held.")
-        }
+        for task in tasks { Terminal.print("\(task)\n") }
+        guard outcomes.count > 1 else { return }
+        let before = tasks.count - queued
+        Terminal.note(
+            "\(queued) of \(outcomes.count) tasks queued, \(held) credits held"
+                + (before > 0 ? "; \(before) had been queued before, see: usage tasks" : "."))
     }
 
-    private func line(_ outcome: Submission.Outcome) -> Line {
-        switch outcome {
-        case .queued(let reservation):
+    private func line(_ draft: Draft, _ outcome: Submission.Outcome) -> Line {
+        func line(
+            _ outcome: String, _ task: TaskID? = nil, _ amount: Credits? = nil, reasons: [RefusalReason]? = nil,
+            error: String? = nil
+        ) -> Line {
             Line(
-                outcome: "queued", taskID: "\(reservation.taskID)", amountCredits: reservation.amount.amount,
-                reasons: nil, error: nil)
-        case .refused(let refusal):
-            Line(
-                outcome: "refused", taskID: "\(refusal.taskID)", amountCredits: refusal.amount.amount,
-                reasons: refusal.reasons,
-                error: nil)
-        case .failed(let sentence):
-            Line(outcome: "failed", taskID: nil, amountCredits: nil, reasons: nil, error: sentence)
+                line: draft.line, clientRequestID: draft.clientRequestID, outcome: outcome,
+                taskID: task.map { "\($0)" }, amountCredits: amount?.amount, reasons: reasons, error: error)
+        }
+        return switch outcome {
+        case .queued(let reservation, _): line("queued", reservation.taskID, reservation.amount)
+        case .refused(let refusal, _): line("refused", refusal.taskID, refusal.amount, reasons: refusal.reasons)
+        case .failed(let sentence): line("failed", error: sentence)
         }
     }
 
     private func waitForEnd(of outcomes: [Submission.Outcome], in ledger: Ledger) async throws {
-        var open = outcomes.compactMap { if case .queued(let reservation) = $0 { reservation.taskID } else { nil } }
+        var open = outcomes.compactMap { if case .queued(let reservation, _) = $0 { reservation.taskID } else { nil } }
         let bar = ProgressBar("waiting", total: open.count)
         var hasFailure = false
         var rounds = 0

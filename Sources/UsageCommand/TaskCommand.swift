@@ -108,6 +108,9 @@ struct TaskCommand: AsyncParsableCommand {
         @Flag(help: "The provider took nothing, or gave all back.")
         var released = false
 
+        @Flag(help: "With --charged: more than the task holds, if the provider did take it.")
+        var beyondHold = false
+
         @Option(help: ArgumentHelp("Why you say so.", valueName: "text"))
         var reason: String
 
@@ -125,6 +128,9 @@ struct TaskCommand: AsyncParsableCommand {
                 throw ValidationError("Say what became of the credits: either --charged N or --released.")
             }
             if let charged { try Check.credits(charged, atLeast: 1) }
+            guard charged != nil || !beyondHold else {
+                throw ValidationError("--beyond-hold goes with --charged; leave it out.")
+            }
             try Check.person(by)
             guard (0.05...86_400).contains(recheckDelay) else {
                 throw ValidationError(
@@ -140,6 +146,14 @@ struct TaskCommand: AsyncParsableCommand {
             let charge = Credits(charged ?? 0)
             let outcome = try await Books.open { books in
                 let ledger = try await books.ledger(of: wallet.wallet)
+                // A slip of the finger would stand in the books for good.
+                if charge > .zero, !beyondHold, let task = try await ledger.task(id)?.summary,
+                    !["succeeded", "failed", "rejected"].contains(task.state), charge > task.reserved
+                {
+                    throw Mistake(
+                        "Task \(id) holds \(task.reserved) credits, and \(charge) are more; if the provider took them, add --beyond-hold."
+                    )
+                }
                 return try await ledger.settle(
                     Settlement(
                         resolving: id, charged: charge, by: by, reason: reason, at: SystemClock.now,

@@ -14,7 +14,8 @@ import RivyaClient
     import Darwin
 #endif
 
-/// A file of tasks, one JSON object a line. All of it is checked before the first task is submitted.
+/// A file of tasks, one JSON object a line. All that can be checked without the database is, before the first is
+/// submitted.
 enum TaskFile {
     /// The most lines that one file may have.
     static let maximumLines = 100_000
@@ -50,7 +51,9 @@ enum TaskFile {
             throw Mistake("\(path) cannot be read; check its name and your right to read it.")
         }
         var drafts: [Draft] = []
-        for (index, line) in data.split(separator: 10, omittingEmptySubsequences: false).enumerated() {
+        // Some editors begin a file with a byte order mark.
+        let text = data.starts(with: [0xEF, 0xBB, 0xBF]) ? data.dropFirst(3) : data
+        for (index, line) in text.split(separator: 10, omittingEmptySubsequences: false).enumerated() {
             guard !line.allSatisfy({ $0 == 32 || $0 == 9 || $0 == 13 }) else { continue }
             guard drafts.count < maximumLines else {
                 throw Mistake("\(path) has more than \(maximumLines) tasks; split it.")
@@ -60,7 +63,7 @@ enum TaskFile {
                 drafts.append(
                     try Draft(
                         project: line.project, request: line.request, references: line.references,
-                        clientRequestID: line.clientRequestID))
+                        clientRequestID: line.clientRequestID, line: index + 1))
             } catch {
                 throw Mistake("\(path), line \(index + 1): \(error)")
             }

@@ -81,10 +81,16 @@ struct TasksCommand: AsyncParsableCommand {
     func run() async throws {
         if let month = month.flatMap({ Month($0) }) { return try await export(month) }
         let limit = limit ?? 20
-        let tasks = try await Books.open { books in
-            try await books.ledger(of: wallet.wallet).tasks(
-                of: project, in: state?.rawValue, before: before.flatMap { TaskID($0) }, limit: limit)
+        // One more shows whether there are older ones.
+        let found = try await Books.open { books in
+            let ledger = try await books.ledger(of: wallet.wallet)
+            let found = try await ledger.tasks(
+                of: project, in: state?.rawValue, before: before.flatMap { TaskID($0) }, limit: limit + 1)
+            // Throws where there is no such project.
+            if found.isEmpty, let project { _ = try await ledger.budgets(of: project, at: SystemClock.now) }
+            return found
         }
+        let tasks = found.prefix(limit)
         switch format {
         case .json: Terminal.print(JSONOutput.text(tasks.map { TaskLine($0) }))
         case .table, .csv:
@@ -100,8 +106,12 @@ struct TasksCommand: AsyncParsableCommand {
                 ])
             }
             Terminal.print(table.render())
-            if tasks.count == limit, let last = tasks.last {
-                Terminal.note("Older ones: usage tasks --before \(last.id)")
+            if found.count > limit, let last = tasks.last {
+                let filters = [
+                    project.map { "--project \($0)" }, state.map { "--state \($0.rawValue)" },
+                    self.limit.map { "--limit \($0)" }, wallet.wallet == "main" ? nil : "--wallet \(wallet.wallet)",
+                ].compactMap(\.self)
+                Terminal.note((["Older ones: usage tasks"] + filters + ["--before \(last.id)"]).joined(separator: " "))
             }
         }
     }

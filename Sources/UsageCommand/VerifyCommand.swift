@@ -11,7 +11,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
             EXAMPLE: prove the books; prove an export, and that it still holds what was noted down in May
               usage verify --format json
-              usage verify --chain may.entries --head 1234:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+              usage verify --chain may.entries --head "$(cat may.head)"
             """)
 
     @Option(help: ArgumentHelp("Prove this file that usage export wrote; no database is used.", valueName: "file"))

@@ -75,8 +75,10 @@ struct WalletCommand: AsyncParsableCommand {
                 }
             }
             guard reading.unattributed != .zero else { return }
+            let isMore = reading.unattributed < .zero
             Terminal.note(
-                "\(reading.unattributed) credits left the wallet since the last reading by no task of this service.")
+                "\(isMore ? .zero - reading.unattributed : reading.unattributed) credits \(isMore ? "came into" : "left") "
+                    + "the wallet since the last reading by no task of this service.")
         }
     }
 

@@ -31,7 +31,7 @@ final class People: Sendable {
     @discardableResult
     func resolve(_ task: String, of wallet: String, charged: Int) async -> Bool {
         resolved.withLock { _ = $0[task, default: []].insert(charged) }
-        let word = charged > 0 ? ["--charged", "\(charged)"] : ["--released"]
+        let word = charged > 0 ? ["--charged", "\(charged)", "--beyond-hold"] : ["--released"]
         let outcome = try? await world.run(
             [
                 "task", "resolve", task, "--wallet", wallet, "--reason", "seen on the page", "--by", People.name,

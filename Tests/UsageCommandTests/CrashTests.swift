@@ -55,12 +55,21 @@ import UsageSQL
             await world.sandbox.releaseCreateAnswers()
             let id = try await world.pool.query("SELECT task_id::text AS id FROM task")[0].decode("id", as: String.self)
             try await world.wait(until: "SELECT count(*) FROM task_work WHERE due_at < now()", is: 1)
+            let slip = try await world.usage.run(
+                "task", "resolve", id, "--charged", "420", "--reason", "seen on Rivya's page", "--by", "ann")
+            #expect(slip.status == 1)
+            #expect(
+                slip.sentence
+                    == "Task \(id) holds 42 credits, and 420 are more; if the provider took them, add --beyond-hold.")
             let resolved = try await world.usage.run(
                 "task", "resolve", id, "--charged", "42", "--reason", "seen on Rivya's page", "--by", "ann")
             #expect(resolved.status == 0, "\(resolved.errors)")
-            let again = try await world.usage.run("task", "resolve", id, "--released", "--reason", "x", "--by", "bob")
-            #expect(again.status == 1)
-            #expect(again.sentence == "Task \(id) had ended before; nothing was changed. See: usage task \(id)")
+            for word in [["--released"], ["--charged", "420"]] {
+                let again = try await world.usage.run(
+                    ["task", "resolve", id, "--reason", "x", "--by", "bob"] + word)
+                #expect(again.status == 1)
+                #expect(again.sentence == "Task \(id) had ended before; nothing was changed. See: usage task \(id)")
+            }
             let shown = try await world.usage.run("task", id)
             #expect(shown.output.contains("by ann: seen on Rivya's page"))
             _ = await world.sandbox.books.report()

@@ -37,7 +37,10 @@ struct NewcomersMistake: Sendable, CustomTestStringConvertible {
         NewcomersMistake(
             testDescription: "an unknown wallet",
             arguments: ["submit", "--project", "films", "--prompt", "x", "--wallet", "mian"],
-            status: 1, sentence: "There is no wallet 'mian'; make it with: usage wallet create mian"),
+            status: 1,
+            sentence:
+                "There is no wallet 'mian'; see usage wallet, or make it with: usage wallet create mian --key-variable NAME"
+        ),
         NewcomersMistake(
             testDescription: "an unpriced model",
             arguments: ["submit", "--project", "films", "--prompt", "x", "--model", "kling-2-6"], status: 1,
@@ -77,6 +80,14 @@ struct NewcomersMistake: Sendable, CustomTestStringConvertible {
             testDescription: "an unknown parameter",
             arguments: ["submit", "--project", "films", "--prompt", "x", "--param", "fps=60"], status: 1,
             sentence: "fps "),
+        NewcomersMistake(
+            testDescription: "a parameter that is given twice",
+            arguments: [
+                "submit", "--project", "films", "--prompt", "x", "--duration", "5", "--param", "duration=10",
+            ], status: 64, sentence: "The parameter 'duration' is given twice; leave one of them out."),
+        NewcomersMistake(
+            testDescription: "the tasks of an unknown project", arguments: ["tasks", "--project", "flims"], status: 1,
+            sentence: "There is no project 'flims'; see usage project list"),
         NewcomersMistake(
             testDescription: "a month that is none", arguments: ["report", "--month", "2026-13"], status: 64,
             sentence: "'2026-13' is not a month; write it as 2026-05."),
@@ -171,6 +182,25 @@ struct NewcomersMistake: Sendable, CustomTestStringConvertible {
                 outcome.sentence
                     == #"\#(file.path), line 7: this is not JSON, it ends too early (at byte 31); write it as {"project": "films", "prompt": "…"}."#
             )
+            #expect(try await world.count("SELECT count(*) FROM client_request") == 0)
+        }
+    }
+
+    @Test(arguments: [
+        (#"{"project": "flims", "prompt": "x"}"#, "There is no project 'flims'; "),
+        (
+            #"{"project": "films", "prompt": "x", "model": "kling-2-6"}"#,
+            "The price book has no price for model 'kling-2-6'; "
+        ),
+    ])
+    func `that only the database knows of holds nothing for the lines before it`(
+        line: String, sentence: String
+    ) async throws {
+        try await World.with { world async throws in
+            let file = try TemporaryFile([#"{"project": "films", "prompt": "A lighthouse"}"#, line])
+            let outcome = try await world.usage.run("submit", "--file", file.path)
+            #expect(outcome.status == 1)
+            #expect(outcome.sentence.hasPrefix("\(file.path), line 2: \(sentence)"), "\(outcome.errors)")
             #expect(try await world.count("SELECT count(*) FROM client_request") == 0)
         }
     }

@@ -90,6 +90,49 @@ import UsageSQL
         }
     }
 
+    @Test func `counts what a file holds anew, names the line that is refused, and reads over a byte order mark`()
+        async throws
+    {
+        try await World.with(budget: 84) { world async throws in
+            #expect(try await world.usage.run("wallet", "--read").status == 0)
+            let lines = (1...2).map { #"{"project": "films", "prompt": "x", "client_request_id": "film-\#($0)"}"# }
+            let two = try TemporaryFile(["\u{FEFF}" + lines[0], lines[1]])
+            let first = try await world.usage.run("submit", "--file", two.path)
+            #expect(first.status == 0)
+            #expect(first.errors == "2 of 2 tasks queued, 84 credits held.\n")
+            let three = try TemporaryFile(lines + ["", #"{"project": "films", "prompt": "y"}"#])
+            let again = try await world.usage.run("submit", "--file", three.path)
+            #expect(again.status == 2)
+            #expect(again.output == first.output)
+            let notes = again.errors.split(separator: "\n")
+            #expect(notes.first?.hasPrefix("\(three.path), line 4: Refused, nothing held (") == true, "\(notes)")
+            #expect(
+                notes.last == "0 of 3 tasks queued, 0 credits held; 2 had been queued before, see: usage tasks")
+            let named = Self.submit + ["--client-request-id", "film-9"]
+            #expect(!(try await world.usage.run(named)).errors.contains("That was the answer at "))
+            #expect(try await world.usage.run("budget", "set", "films", "--month", "840").status == 0)
+            let repeated = try await world.usage.run(named)
+            #expect(repeated.status == 2)
+            #expect(repeated.errors.contains("; a new client_request_id gets a new one."), "\(repeated.errors)")
+            let json = try await world.usage.run("submit", "--file", three.path, "--format", "json")
+            #expect(json.output.contains(#""client_request_id":"film-2""#) && json.output.contains(#""line":4"#))
+        }
+    }
+
+    @Test func `lists older tasks with the filters that were given, and only where there are some`() async throws {
+        try await World.with { world async throws in
+            for number in 1...3 { try await world.submit("Scene \(number)") }
+            let list = ["tasks", "--project", "films", "--state", "queued", "--limit"]
+            #expect(try await world.usage.run(list + ["3"]).errors == "")
+            let newest = try await world.usage.run(list + ["2"])
+            #expect(
+                newest.errors.hasPrefix("Older ones: usage tasks --project films --state queued --limit 2 --before "))
+            let arguments = newest.errors.split(whereSeparator: \.isWhitespace).dropFirst(3).map(String.init)
+            let older = try await world.usage.run(arguments)
+            #expect(older.output.split(separator: "\n").count == 3 && older.errors == "", "\(older.output)")
+        }
+    }
+
     @Test func `uploads two references in order after the guard's yes, and waits for the end`() async throws {
         try await World.with { world async throws in
             let first = try TemporaryFile(bytes: TemporaryFile.png, name: "first.png")

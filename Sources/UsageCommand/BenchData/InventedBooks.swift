@@ -79,14 +79,14 @@ struct InventedBooks: Sendable {
     private mutating func tellNextDay() -> InventedDay {
         var told = InventedDay(company.firstDay + nextDay, firstEntry: balance.lastEntry + 1)
         var events = plan(&told)
-        let isToday = nextDay == company.tasksOfDays.count - 1
-        if isToday { events.removeAll { $0.at >= company.now } }
+        let isLast = nextDay == company.tasksOfDays.count - 1
+        if isLast { events.removeAll { $0.at >= company.now } }
         events.sort { ($0.at, $0.kind.rawValue, $0.subject) < ($1.at, $1.kind.rawValue, $1.subject) }
         for place in places.indices { places[place] = -1 }
         for event in events { tell(event, in: &told) }
         // They come in the order of their submission, so only the last can be missing.
         told.tasks.removeAll { $0.reservation == 0 }
-        close(&told, isToday: isToday)
+        close(&told, isLast: isLast)
         nextDay += 1
         return told
     }

@@ -40,7 +40,7 @@ extension InventedBooks {
     }
 
     /// Ends the periods that end with a day, and keeps their counters.
-    mutating func close(_ told: inout InventedDay, isToday: Bool) {
+    mutating func close(_ told: inout InventedDay, isLast: Bool) {
         let startsOn = Int32(told.number - PostgresDate(daysSinceEpoch2000: told.number).day + 1)
         let endsMonth = told.number + 1 == InventedBooks.endOfMonth(of: told.number)
         // 0001-01-01, where a total begins.
@@ -53,8 +53,8 @@ extension InventedBooks {
                         project: number, period: period, startsOn: startsOn, held: use.held, charged: use.charged))
             }
             if project.dayLimit != nil { add("day", Int32(told.number), day[number]) }
-            if endsMonth || isToday { add("month", startsOn, month[number]) }
-            if isToday, project.totalLimit != nil { add("total", beginning, whole[number]) }
+            if endsMonth || isLast { add("month", startsOn, month[number]) }
+            if isLast, project.totalLimit != nil { add("total", beginning, whole[number]) }
             day[number] = Use()
             if endsMonth { month[number] = Use() }
         }
