@@ -44,7 +44,7 @@ public struct Migrator: Sendable {
         try await pool.withConnection { (connection) throws(PostgresError) in
             guard try await !pending(on: connection).isEmpty else { return [] }
             var applied: [Migration] = []
-            // Since when the next file has waited for others, and until when it may.
+            // Until when the next file may wait for others; nil while it does not.
             var deadline: ContinuousClock.Instant?
             while true {
                 do throws(PostgresError) {
@@ -127,7 +127,9 @@ public struct Migrator: Sendable {
             guard try row.decode("checksum") == checksums[Int(number) - 1] else {
                 throw PostgresError(
                     reason: .usage,
-                    message: "the migration \(name) was edited after it had been applied; undo that and add a new file")
+                    message:
+                        "the migration \(name) is not the one that was applied: this database is of another version of the "
+                        + "program, or the file was edited; use that version, or undo the edit and add a new file")
             }
         }
         return Array(migrations.dropFirst(applied.count))

@@ -162,9 +162,15 @@ struct Transport: Sendable {
     private func reason(_ error: any Error, expired: Bool) -> String {
         if let error = error as? NIOConnectionError {
             guard let first = error.connectionErrors.first else { return "the name cannot be looked up" }
-            return redaction.clean("\(first.error)")
+            return words(first.error)
         }
         if expired || error is HTTPClientError { return "no connection was opened in time" }
-        return redaction.clean("the connection could not be opened: \(error)")
+        return "the connection could not be opened: \(words(error))"
+    }
+
+    /// An error of the system by its own words alone, such as "Connection refused".
+    private func words(_ error: any Error) -> String {
+        guard let error = error as? IOError else { return redaction.clean("\(error)") }
+        return String(cString: strerror(error.errnoCode))
     }
 }

@@ -25,6 +25,10 @@ struct Draft: Sendable {
         guard Slug.isValid(project), !project.hasPrefix("rvya_sk_") else {
             throw Mistake("'\(Check.shown(project))' is not the name of a project; see: usage project list")
         }
+        // It stands in lists, which one line break would change.
+        guard clientRequestID.map(Check.isOneLine) ?? true else {
+            throw Mistake("The client_request_id has a line break or another control character; leave that out.")
+        }
         // Before any of them is opened.
         guard references.count <= GenerationRequest.maximumCount else {
             throw Mistake("\(references.count) references are too many; leave some out.")

@@ -12,7 +12,7 @@ struct SandboxCommand: AsyncParsableCommand {
             orders (see docs/sandbox.md). No credit of yours is spent.
 
             EXAMPLE: every tenth task fails, and one answer in five is lost
-              usage sandbox --port 8080 --credits 1260 --failures 0.1 --fault cut=0.2
+              usage sandbox --port 8080 --credits 1260 --failures 0.1 --fault cut=0.2 &
               export RIVYA_BASE_URL=http://127.0.0.1:8080 RIVYA_API_KEY=rvya_sk_sandbox
               usage worker
             """)

@@ -154,10 +154,14 @@ struct TaskCommand: AsyncParsableCommand {
                         "Task \(id) holds \(task.reserved) credits, and \(charge) are more; if the provider took them, add --beyond-hold."
                     )
                 }
-                return try await ledger.settle(
+                let outcome = try await ledger.settle(
                     Settlement(
                         resolving: id, charged: charge, by: by, reason: reason, at: SystemClock.now,
                         recheckAt: try await ledger.databaseTime() + recheckDelay))
+                if outcome == .unknownTask, try await ledger.refusal(id) != nil {
+                    throw Mistake("Request \(id) was refused, so nothing is held for it.")
+                }
+                return outcome
             }
             switch outcome {
             case .settled: Terminal.note("Task \(id) has ended: \(charge) credits charged, the rest released.")

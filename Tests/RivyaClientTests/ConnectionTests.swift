@@ -124,6 +124,7 @@ private func create(_ client: RivyaClient) async throws(RivyaError) -> Generatio
             #expect(error?.creationOutcome == .notTaken)
             #expect(error?.attempts == 2)
             #expect(error?.isTransient == true)
+            #expect(error?.message.hasSuffix("Connection refused") == true, "\(error?.message ?? "")")
         }
         await client.shutdown()
     }

@@ -86,6 +86,10 @@ struct NewcomersMistake: Sendable, CustomTestStringConvertible {
                 "submit", "--project", "films", "--prompt", "x", "--duration", "5", "--param", "duration=10",
             ], status: 64, sentence: "The parameter 'duration' is given twice; leave one of them out."),
         NewcomersMistake(
+            testDescription: "a name for a request on two lines",
+            arguments: ["submit", "--project", "films", "--prompt", "x", "--client-request-id", "film\n1"], status: 1,
+            sentence: "The client_request_id has a line break or another control character; leave that out."),
+        NewcomersMistake(
             testDescription: "the tasks of an unknown project", arguments: ["tasks", "--project", "flims"], status: 1,
             sentence: "There is no project 'flims'; see usage project list"),
         NewcomersMistake(

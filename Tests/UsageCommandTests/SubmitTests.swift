@@ -67,6 +67,11 @@ import UsageSQL
             #expect(
                 outcome.sentence.contains("the wallet's gate is closed: its balance was never read"),
                 "\(outcome.errors)")
+            let id: String = try await world.pool.query("SELECT task_id::text FROM refusal")[0].decode(at: 0)
+            let resolved = try await keyless.run(
+                "task", "resolve", id, "--released", "--reason", "not wanted", "--by", "ann")
+            #expect(resolved.status == 1)
+            #expect(resolved.sentence == "Request \(id) was refused, so nothing is held for it.")
             #expect(try await keyless.run("wallet", "--set", "100", "--by", "ann").status == 0)
             #expect(try await keyless.run(Self.submit).status == 0)
         }
