@@ -45,15 +45,23 @@ extension Report {
                 + (price.difference == .zero ? "none." : "\(price.difference) credits.")
         }
         if unitPrices.isEmpty { lines.append("No task was submitted in this month.") }
-        let direction = unattributed < .zero ? "came into" : "left"
-        let amount = unattributed < .zero ? .zero - unattributed : unattributed
         if reading == nil {
             lines.append("Unattributed: not known; the wallet's balance was not read in this month.")
-        } else if amount == .zero {
+        } else if unattributed == .zero {
             lines.append("Unattributed: none; the readings of the wallet's balance agree with these books.")
         } else {
-            lines.append("Unattributed: \(amount) credits \(direction) the wallet by no task of this service.")
+            lines.append("Unattributed: \(unattributed.unattributedSentence())")
         }
         return lines.joined(separator: "\n") + "\n"
+    }
+}
+
+extension Credits {
+    /// What the wallet lost by no task of ours, as a sentence; below zero it came in.
+    ///
+    /// - Parameter since: Since when, such as ` since the last reading`.
+    public func unattributedSentence(since: String = "") -> String {
+        let (amount, direction) = self < .zero ? (.zero - self, "came into") : (self, "left")
+        return "\(amount) credits \(direction) the wallet\(since) by no task of this service."
     }
 }

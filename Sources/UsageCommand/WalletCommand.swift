@@ -75,10 +75,7 @@ struct WalletCommand: AsyncParsableCommand {
                 }
             }
             guard reading.unattributed != .zero else { return }
-            let isMore = reading.unattributed < .zero
-            Terminal.note(
-                "\(isMore ? .zero - reading.unattributed : reading.unattributed) credits \(isMore ? "came into" : "left") "
-                    + "the wallet since the last reading by no task of this service.")
+            Terminal.note(reading.unattributed.unattributedSentence(since: " since the last reading"))
         }
     }
 

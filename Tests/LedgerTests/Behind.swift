@@ -12,11 +12,7 @@ func behind<Value: Sendable>(
         try await owner.execute("BEGIN")
         try await owner.execute(statement)
         let task = Task { try await act() }
-        await wait {
-            (try? await observer.query(
-                "SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()"
-            ).isEmpty) == false
-        }
+        await wait { (try? await observer.query(blocked).isEmpty) == false }
         try await owner.execute("COMMIT")
         return task
     }

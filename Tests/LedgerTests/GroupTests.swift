@@ -22,11 +22,6 @@ import Testing
         }
     }
 
-    /// Those who wait for a lock in this database.
-    private static let blocked: Statement = """
-        SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()
-        """
-
     /// Runs a body while somebody else has the wallet's row, from the moment on at which a group waits for it.
     private func whileLocked<V: Sendable>(
         _ body: @escaping @Sendable (_ owner: Connection, _ untilBlocked: () async -> Void) async -> V
@@ -39,7 +34,7 @@ import Testing
             try await owner.execute("BEGIN")
             try await owner.execute("SELECT FROM wallet_balance FOR UPDATE")
             let value = await body(owner) {
-                await wait { (try? await observer.query(Self.blocked).isEmpty) == false }
+                await wait { (try? await observer.query(blocked).isEmpty) == false }
             }
             try await owner.execute("COMMIT")
             return value

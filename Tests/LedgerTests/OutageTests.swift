@@ -46,7 +46,7 @@ import UsageSQL
             #expect(errors.count { $0?.outcomeIsUnknown == true } <= 2 * Ledger.groupLimit)
             print("20,000 callers of a database that refuses: \(longest)")
             // At once, as far as a machine allows that runs other tests; one group after another would take forty.
-            #expect(longest < .seconds(30))
+            #expect(longest < .seconds(8))
             try server.start()
         }
     }
@@ -63,7 +63,7 @@ import UsageSQL
             #expect(errors.allSatisfy { $0?.isTransient == true })
             print("20,000 callers of a database that is frozen: \(longest)")
             // Twenty groups, each of which would have waited two seconds and more.
-            #expect(longest < .seconds(30))
+            #expect(longest < .seconds(15))
             server.thaw(process)
         }
     }

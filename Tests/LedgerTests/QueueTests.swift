@@ -101,8 +101,6 @@ import Testing
     /// Does something while a group is being written that cannot be finished before the owner commits.
     private func whileBusy(_ ledger: Ledger, _ body: @escaping @Sendable (Connection) async -> Void) async throws {
         let observer = TestDatabase.current.pool(maximumConnections: 1)
-        let blocked: Statement =
-            "SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()"
         try await TestDatabase.current.pool(maximumConnections: 1).withConnection { (owner) throws(PostgresError) in
             try await owner.execute("BEGIN")
             try await owner.execute("SELECT FROM wallet_balance FOR UPDATE")

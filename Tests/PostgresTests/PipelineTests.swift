@@ -64,11 +64,6 @@ import Testing
     }
 }
 
-/// Those who wait for a lock in this database.
-let blocked: Statement = """
-    SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()
-    """
-
 @Suite(.emptyDatabase) struct `A snapshot` {
     private func table() async throws -> ConnectionPool {
         let pool = TestDatabase.current.pool(maximumConnections: 2)

@@ -251,7 +251,8 @@ private func create(_ client: RivyaClient) async throws(RivyaError) -> Generatio
             // The first to be cancelled makes room for another, which may go out before its own turn comes.
             #expect((1...3).contains(server.requests.count))
             // One may be cancelled while it is written, before the server has read it.
-            #expect(errors.count { $0?.creationOutcome == .unknown } >= server.requests.count)
+            let unknown = errors.count { $0?.creationOutcome == .unknown }
+            #expect((server.requests.count...3).contains(unknown), "\(unknown), and \(server.requests.count) were read")
             let answered = try await client.credits()
             #expect(answered == 7)
         }

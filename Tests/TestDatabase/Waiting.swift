@@ -1,4 +1,10 @@
+import Postgres
 import Testing
+
+/// Those who wait for a lock in the database that is asked.
+public let blocked: Statement = """
+    SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()
+    """
 
 /// Waits until something is so, looking every millisecond; after three minutes it records an issue and goes on.
 public func wait(

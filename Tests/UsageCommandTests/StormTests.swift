@@ -13,7 +13,7 @@ import Testing
         for storm in try await fixed + Storm.run(seeds: [random]) {
             #expect(storm.status == 0, "seed \(storm.seed):\n\(storm.output)\n\(storm.errors)")
             #expect(storm.output.hasSuffix("\ndifferences: 0\n"))
-            #expect(storm.count("tasks") > 10, "seed \(storm.seed) did hardly anything")
+            #expect(storm.count("tasks") > 30, "seed \(storm.seed) did hardly anything")
         }
         // A storm that harms nothing would prove nothing.
         // Which request meets which fault is a matter of time, so on a busy machine some kinds may miss.

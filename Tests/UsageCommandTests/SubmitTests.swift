@@ -73,6 +73,9 @@ import UsageSQL
             #expect(resolved.status == 1)
             #expect(resolved.sentence == "Request \(id) was refused, so nothing is held for it.")
             #expect(try await keyless.run("wallet", "--set", "100", "--by", "ann").status == 0)
+            #expect(
+                try await keyless.run("wallet", "--set", "150", "--by", "ann").errors
+                    == "50 credits came into the wallet since the last reading by no task of this service.\n")
             #expect(try await keyless.run(Self.submit).status == 0)
         }
     }
